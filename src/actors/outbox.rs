@@ -1,0 +1,51 @@
+//! What leaves a shard once a batch is durable: the stock board first, then everything else.
+
+use crate::{
+    journal::{self, Position},
+    views::board::{Level, Slot},
+};
+use std::sync::Arc;
+
+/// Something that waits for a sync: an answer, a message to another shard, a call to a provider.
+pub type Parcel = Box<dyn FnOnce() + Send>;
+
+/// One batch's outbox.
+#[derive(Default)]
+pub struct Outbox {
+    /// Changed SKUs in order, each with the offset of the entry that changed it.
+    board: Vec<(Arc<Slot>, Level, usize)>,
+    parcels: Vec<Parcel>,
+}
+
+impl Outbox {
+    /// The level of a SKU as of the entry at `offset`.
+    pub fn post(&mut self, slot: Arc<Slot>, level: Level, offset: usize) {
+        match self.board.last_mut() {
+            Some((last, known, at)) if Arc::ptr_eq(last, &slot) => {
+                (*known, *at) = (level, offset);
+            }
+            _ => self.board.push((slot, level, offset)),
+        }
+    }
+
+    /// Something to do after the sync, in the order in which it was put here.
+    pub fn put(&mut self, parcel: Parcel) {
+        self.parcels.push(parcel);
+    }
+
+    /// Several of them.
+    pub fn put_all(&mut self, parcels: impl IntoIterator<Item = Parcel>) {
+        self.parcels.extend(parcels);
+    }
+}
+
+impl journal::Outbox for Outbox {
+    fn release(&mut self, base: Position) {
+        for (slot, level, offset) in self.board.drain(..) {
+            slot.publish(level, base.plus(offset));
+        }
+        for parcel in self.parcels.drain(..) {
+            parcel();
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Group commit: one batch is all that queued while the last one was written and synced.
+//!
+//! Actors append from any thread and go on at once; what may leave the shard only when the events
+//! are durable rides behind them in the batch's outbox. Invariants: one batch in flight; the
+//! outbox of a batch is released after its sync and before any later batch's; a decision is never
+//! cut; nothing is released once a write has failed.
+
+use super::{BatchBuilder, Error, LogReader, MAX_BATCH_BYTES, Position, ShardLog, batch::Cut, codec};
+use crate::domain::{Context, EntityId, machine::Event};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// What waits for a batch to be durable.
+pub trait Outbox: Default + Send + 'static {
+    /// Lets it all go. `base` is the batch's position: an entry's is `base` plus its offset.
+    fn release(&mut self, base: Position);
+}
+
+/// Why a decision is not in the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// An event could not be written.
+    #[error(transparent)]
+    Codec(#[from] codec::Error),
+    /// The decision alone is larger than a batch may be.
+    #[error("a decision of {0} bytes does not fit into one batch")]
+    TooLarge(usize),
+    /// A write has failed before: this shard is over.
+    #[error("the log of this shard has failed; restart the process")]
+    Failed,
+}
+
+/// Where the entries of an entity since its snapshot stand, oldest first.
+pub type TailIndex = HashMap<EntityId, Vec<Position>>;
+
+/// A batch that still takes decisions.
+struct Open<O> {
+    builder: BatchBuilder,
+    outbox: O,
+    /// Whose entry stands at which offset.
+    entries: Vec<(EntityId, usize)>,
+    /// Something waits here, with or without entries.
+    used: bool,
+    since: Option<Instant>,
+}
+
+impl<O: Outbox> Default for Open<O> {
+    fn default() -> Self {
+        let (builder, outbox) = (BatchBuilder::default(), O::default());
+        Open { builder, outbox, entries: vec![], used: false, since: None }
+    }
+}
+
+struct Queue<O> {
+    open: VecDeque<Open<O>>,
+    /// Buffers of released batches, to be filled again.
+    spare: Vec<Open<O>>,
+    in_flight: bool,
+    waiting: bool,
+    closing: bool,
+    failed: bool,
+}
+
+/// The handle that actors append through; cheap to share.
+pub struct Committer<O> {
+    queue: Mutex<Queue<O>>,
+    wake: Condvar,
+    index: Mutex<TailIndex>,
+}
+
+impl<O: Outbox> Committer<O> {
+    /// A committer over a log whose entries since the checkpoint are in `index`.
+    pub fn new(index: TailIndex) -> Arc<Committer<O>> {
+        let queue = Queue {
+            open: VecDeque::new(),
+            spare: vec![],
+            in_flight: false,
+            waiting: false,
+            closing: false,
+            failed: false,
+        };
+        Arc::new(Committer {
+            queue: Mutex::new(queue),
+            wake: Condvar::new(),
+            index: Mutex::new(index),
+        })
+    }
+
+    /// Appends one decision, whole; `ride` puts what waits for it into the outbox and is given
+    /// the offset of the decision's last entry.
+    ///
+    /// # Errors
+    /// The decision is not in the log and `ride` was not called.
+    pub fn append<'e, E: Event>(
+        &self,
+        entity: &EntityId,
+        first_sequence: u64,
+        events: impl IntoIterator<Item = &'e (Context, E)>,
+        ride: impl FnOnce(&mut O, usize),
+    ) -> Result<(), Refused> {
+        let mut queue = self.lock();
+        if queue.failed {
+            return Err(Refused::Failed);
+        }
+        let open = queue.last();
+        let (cut, start, known) = (open.builder.cut(), open.builder.bytes(), open.entries.len());
+        let mut sequence = first_sequence;
+        let mut last = 0;
+        for (context, event) in events {
+            let written = open.builder.entry(entity, sequence, E::VERSION, context, |buffer| {
+                codec::encode(event, buffer)
+            });
+            match written {
+                Ok(offset) => last = offset,
+                Err(error) => {
+                    open.builder.truncate(cut);
+                    open.entries.truncate(known);
+                    return Err(error.into());
+                }
+            }
+            open.entries.push((entity.clone(), last));
+            sequence += 1;
+        }
+        if open.builder.bytes() > MAX_BATCH_BYTES {
+            last = queue.overflow(cut, start, known)?;
+        }
+        let open = queue.last();
+        open.used = true;
+        open.since.get_or_insert_with(Instant::now);
+        ride(&mut open.outbox, last);
+        self.rouse(queue);
+        Ok(())
+    }
+
+    /// Lets `ride` go behind everything appended so far; at once when all of it is durable.
+    pub fn after(&self, ride: impl FnOnce(&mut O)) {
+        let mut queue = self.lock();
+        if queue.failed {
+            return;
+        }
+        let idle = !queue.in_flight && queue.open.iter().all(|open| !open.used);
+        if idle {
+            drop(queue);
+            let mut outbox = O::default();
+            ride(&mut outbox);
+            outbox.release(Position::default());
+            return;
+        }
+        let open = queue.last();
+        open.used = true;
+        ride(&mut open.outbox);
+        self.rouse(queue);
+    }
+
+    /// Where `entity`'s entries since its snapshot stand. Complete only for what is durable: ask
+    /// from behind [`Committer::after`].
+    pub fn tail_of(&self, entity: &EntityId) -> Vec<Position> {
+        self.lock_index().get(entity).cloned().unwrap_or_default()
+    }
+
+    /// Forgets entries before `position`: snapshots cover them.
+    pub fn forget_before(&self, position: Position) {
+        let mut index = self.lock_index();
+        index.retain(|_, entries| {
+            entries.retain(|at| *at >= position);
+            !entries.is_empty()
+        });
+        index.shrink_to_fit();
+    }
+
+    /// How many entities have entries since their snapshot.
+    pub fn tailed(&self) -> usize {
+        self.lock_index().len()
+    }
+
+    /// Takes no more; the driver ends once everything queued is durable.
+    pub fn close(&self) {
+        let mut queue = self.lock();
+        queue.closing = true;
+        drop(queue);
+        self.wake.notify_all();
+    }
+
+    fn rouse(&self, queue: MutexGuard<'_, Queue<O>>) {
+        let waiting = queue.waiting;
+        drop(queue);
+        if waiting {
+            self.wake.notify_one();
+        }
+    }
+
+    /// A panic while the lock is held leaves at worst a decision unfinished in memory, which the
+    /// panicking actor never announced: going on is safe.
+    fn lock(&self) -> MutexGuard<'_, Queue<O>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_index(&self) -> MutexGuard<'_, TailIndex> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<O: Outbox> Queue<O> {
+    fn last(&mut self) -> &mut Open<O> {
+        if self.open.is_empty() {
+            let next = self.spare.pop().unwrap_or_default();
+            self.open.push_back(next);
+        }
+        match self.open.back_mut() {
+            Some(open) => open,
+            None => unreachable!("a batch was pushed when there was none"),
+        }
+    }
+
+    /// Moves the decision behind `cut` into a batch of its own; returns its last entry's offset.
+    fn overflow(&mut self, cut: Cut, start: usize, known: usize) -> Result<usize, Refused> {
+        let mut next = self.spare.pop().unwrap_or_default();
+        let full = self.last();
+        let moved = start.saturating_sub(next.builder.bytes());
+        full.builder.split_off(cut, &mut next.builder);
+        next.entries.extend(full.entries.drain(known..).map(|(id, offset)| (id, offset - moved)));
+        let bytes = next.builder.bytes();
+        if bytes > MAX_BATCH_BYTES {
+            return Err(Refused::TooLarge(bytes));
+        }
+        let last = next.entries.last().map_or(0, |(_, offset)| *offset);
+        self.open.push_back(next);
+        Ok(last)
+    }
+}
+
+/// What one step of the driver did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There was nothing to do.
+    Idle,
+    /// A batch is durable and its outbox released.
+    Committed,
+    /// Nobody knows whether the batch is there; the same step has to be taken again.
+    Unsure,
+    /// Everything is durable and nothing more will come.
+    Closed,
+}
+
+/// Moves batches into the log, one at a time. A step function: a thread is only its driver, so a
+/// simulation can drive it too.
+pub struct Driver<L, O> {
+    log: L,
+    committer: Arc<Committer<O>>,
+    current: Option<Open<O>>,
+}
+
+impl<L: ShardLog, O: Outbox> Driver<L, O> {
+    /// A driver for the committer's log; there must be only one.
+    pub fn new(log: L, committer: Arc<Committer<O>>) -> Driver<L, O> {
+        Driver { log, committer, current: None }
+    }
+
+    /// Commits the oldest waiting batch, if there is one.
+    ///
+    /// # Errors
+    /// Fatal to the shard: nothing that waits was released, nor ever will be.
+    pub fn step(&mut self) -> Result<Step, Error> {
+        let mut open = match self.current.take() {
+            Some(open) => open,
+            None => match self.next() {
+                Ok(open) => open,
+                Err(step) => return Ok(step),
+            },
+        };
+        let tail = self.log.tail();
+        if !open.builder.is_empty() {
+            match self.write(&mut open) {
+                Ok(()) => {}
+                Err(Error::Unavailable(_)) => {
+                    self.current = Some(open);
+                    return Ok(Step::Unsure);
+                }
+                Err(error) => {
+                    self.committer.lock().failed = true;
+                    return Err(error);
+                }
+            }
+        }
+        open.outbox.release(tail.next);
+        self.recycle(open);
+        Ok(Step::Committed)
+    }
+
+    fn next(&mut self) -> Result<Open<O>, Step> {
+        let mut queue = self.committer.lock();
+        match queue.open.pop_front() {
+            Some(open) if open.used => {
+                queue.in_flight = true;
+                Ok(open)
+            }
+            _ if queue.closing => Err(Step::Closed),
+            _ => Err(Step::Idle),
+        }
+    }
+
+    fn write(&mut self, open: &mut Open<O>) -> Result<(), Error> {
+        let tail = self.log.tail();
+        let entries = open.builder.entries();
+        let framed = open.builder.finish(&tail)?;
+        let started = Instant::now();
+        let waited = open.since.map_or(Duration::ZERO, |since| started - since);
+        self.log.append(framed.bytes, framed.next)?;
+        metrics::histogram!("doorbuster_sync_seconds").record(started.elapsed());
+        metrics::histogram!("doorbuster_queue_wait_seconds").record(waited);
+        metrics::histogram!("doorbuster_batch_entries").record(f64::from(entries));
+        metrics::counter!("doorbuster_events_total").increment(u64::from(entries));
+        let mut index = self.committer.lock_index();
+        for (entity, offset) in open.entries.drain(..) {
+            index.entry(entity).or_default().push(tail.next.plus(offset));
+        }
+        Ok(())
+    }
+
+    fn recycle(&mut self, mut open: Open<O>) {
+        open.builder.clear();
+        (open.used, open.since) = (false, None);
+        let mut queue = self.committer.lock();
+        queue.in_flight = false;
+        if queue.spare.len() < 2 {
+            queue.spare.push(open);
+        }
+    }
+
+    /// Steps until the committer is closed and everything is durable.
+    ///
+    /// # Errors
+    /// Fatal to the shard.
+    pub fn run(mut self) -> Result<L, Error> {
+        loop {
+            match self.step()? {
+                Step::Committed => {}
+                Step::Closed => return Ok(self.log),
+                Step::Unsure => std::thread::sleep(Duration::from_millis(5)),
+                Step::Idle => {
+                    let mut queue = self.committer.lock();
+                    while queue.open.iter().all(|open| !open.used) && !queue.closing {
+                        queue.waiting = true;
+                        let woken = self.committer.wake.wait(queue);
+                        queue = woken.unwrap_or_else(PoisonError::into_inner);
+                        queue.waiting = false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A reader of the log.
+    pub fn reader(&self) -> impl LogReader + use<L, O> {
+        self.log.reader()
+    }
+}

@@ -1,0 +1,3 @@
+//! What anyone reads beyond one entity's own state: folds of committed events.
+
+pub mod board;

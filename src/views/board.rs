@@ -1,0 +1,111 @@
+//! The stock board: every SKU's durable level, updated before the batch's answers leave.
+//!
+//! The one view that is pushed instead of pulled, so that a shopper who was told `sold-out` never
+//! finds the board saying otherwise. Invariant: it shows durable state only, and a SKU's position
+//! never goes back.
+
+use crate::{domain::Sku, journal::Position};
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+use tokio::sync::watch;
+
+/// The counts of one SKU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Units anyone may reserve.
+    pub free: u64,
+    /// Units claimed by carts and orders.
+    pub reserved: u64,
+    /// Units sold, less those returned.
+    pub sold: u64,
+    /// Whether a product lists it: what no product lists is unknown to shoppers.
+    pub known: bool,
+}
+
+/// A level and where the log says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Posted {
+    /// The counts.
+    pub level: Level,
+    /// The entry that made them; comparable per SKU.
+    pub position: Position,
+}
+
+/// One SKU's place on the board.
+#[derive(Debug)]
+pub struct Slot {
+    sku: Sku,
+    posted: watch::Sender<Posted>,
+}
+
+impl Slot {
+    fn new(sku: Sku) -> Slot {
+        Slot { sku, posted: watch::Sender::new(Posted::default()) }
+    }
+
+    /// Whose.
+    pub fn sku(&self) -> &Sku {
+        &self.sku
+    }
+
+    /// The latest level.
+    pub fn posted(&self) -> Posted {
+        *self.posted.borrow()
+    }
+
+    /// The latest level, and a way to hear of newer ones; slow listeners skip.
+    pub fn watch(&self) -> watch::Receiver<Posted> {
+        self.posted.subscribe()
+    }
+
+    /// How many listen.
+    pub fn watchers(&self) -> usize {
+        self.posted.receiver_count()
+    }
+
+    /// Shows a newer level; an older one is passed over.
+    pub fn publish(&self, level: Level, position: Position) {
+        self.posted.send_if_modified(|posted| {
+            let newer = position >= posted.position && level != posted.level;
+            if position >= posted.position {
+                *posted = Posted { level, position };
+            }
+            newer
+        });
+    }
+}
+
+/// All SKUs.
+#[derive(Debug, Default)]
+pub struct Board {
+    slots: RwLock<HashMap<Sku, Arc<Slot>>>,
+}
+
+impl Board {
+    /// The place of a SKU that a product has claimed.
+    pub fn get(&self, sku: &str) -> Option<Arc<Slot>> {
+        let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        slots.get(sku).filter(|slot| slot.posted().level.known).cloned()
+    }
+
+    /// The place of a SKU, made when there is none.
+    pub fn slot(&self, sku: &Sku) -> Arc<Slot> {
+        let known = {
+            let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            slots.get(sku).cloned()
+        };
+        known.unwrap_or_else(|| {
+            let mut slots = self.slots.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let slot = slots.entry(sku.clone());
+            slot.or_insert_with(|| Arc::new(Slot::new(sku.clone()))).clone()
+        })
+    }
+
+    /// All known SKUs.
+    pub fn all(&self) -> Vec<Arc<Slot>> {
+        let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        slots.values().filter(|slot| slot.posted().level.known).cloned().collect()
+    }
+}
