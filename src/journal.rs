@@ -1,0 +1,27 @@
+//! The log and everything that lies beside it: what happened is an entry here, and nothing else
+//! is truth.
+//!
+//! Reading order: [`position`], [`entry`] and [`batch`] are the bytes; [`log`] is what a shard's
+//! log promises, [`file`](mod@file) and [`memory`] keep the promise; [`keyring`] and [`secret`]
+//! hide personal data; [`state`] and [`checkpoint`] hold what can be rebuilt. Invariant of this
+//! folder: it imports `domain` and crates, and what it calls durable has been synced.
+
+pub mod batch;
+pub mod entry;
+pub mod file;
+pub mod log;
+pub mod memory;
+pub mod position;
+
+#[cfg(test)]
+mod conformance;
+mod cut;
+mod disk;
+mod scan;
+
+pub use batch::{Batch, BatchBuilder, BatchRef, Flaw, Framed, MAX_BATCH_BYTES};
+pub use entry::{EntryRef, Head};
+pub use file::FileLog;
+pub use log::{Error, LogReader, Mark, Opened, ShardLog, Visit};
+pub use memory::{MemoryLog, MemoryStore};
+pub use position::{Hash, Position, Tail};

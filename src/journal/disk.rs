@@ -1,0 +1,96 @@
+//! The few file operations that durability rests on, each naming its file when it fails.
+
+use rustix::fs::FlockOperation;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+/// An I/O error that says what was being done to which file.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {source}")]
+pub struct Failure {
+    /// Which operation on which file.
+    pub what: String,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// Names the operation and the file.
+pub(super) trait Naming<T> {
+    fn naming(self, verb: &str, path: &Path) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<io::Error>> Naming<T> for Result<T, E> {
+    fn naming(self, verb: &str, path: &Path) -> Result<T, Failure> {
+        self.map_err(|source| Failure {
+            what: format!("{verb} {}", path.display()),
+            source: source.into(),
+        })
+    }
+}
+
+/// Makes the file's content durable.
+pub(super) fn sync(file: &File, path: &Path) -> Result<(), Failure> {
+    rustix::fs::fdatasync(file).naming("syncing", path)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), Failure> {
+    let file = File::open(folder).naming("opening", folder)?;
+    file.sync_all().naming("syncing", folder)
+}
+
+/// Makes the name of `path` durable.
+pub(super) fn sync_name(path: &Path) -> Result<(), Failure> {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), sync_folder)
+}
+
+/// Creates `folder` and every missing one above it, durably.
+pub(super) fn create_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
+        create_folder(parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        result => result.naming("creating", folder)?,
+    }
+    sync_name(folder)
+}
+
+/// Opens for reading and writing, creating it readable by its owner only.
+pub(super) fn open_private(path: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).naming("opening", path)
+}
+
+/// Replaces a small file: whoever reads it finds the old content or the new, never a part.
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let fresh = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&fresh).naming("creating", &fresh)?;
+    file.write_all(content).naming("writing", &fresh)?;
+    sync(&file, &fresh)?;
+    fs::rename(&fresh, path).naming("replacing", path)?;
+    sync_name(path)
+}
+
+/// Takes the advisory lock, exclusive for a writer; `false` when somebody else has it.
+pub(super) fn lock(file: &File, path: &Path, exclusive: bool) -> Result<bool, Failure> {
+    let operation = if exclusive {
+        FlockOperation::NonBlockingLockExclusive
+    } else {
+        FlockOperation::NonBlockingLockShared
+    };
+    match rustix::fs::flock(file, operation) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        result => result.naming("locking", path).map(|()| true),
+    }
+}
