@@ -6,8 +6,8 @@
 
 pub mod clock;
 pub mod entropy;
-//PAY1
+pub mod payments;
 
 pub use clock::{Clock, ShopClock};
 pub use entropy::Entropy;
-//PAY2
+pub use payments::Payments;

@@ -135,13 +135,13 @@ impl ShopClock {
     /// once a second: without it the shop's time is the monotonic clock's alone.
     pub fn check(&self) -> Option<Jump> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let sees = Sighting::of(&*self.clock);
-        let passed_us = sees.monotonic_us.saturating_sub(seen.monotonic_us);
-        let by_us = sees.wall_us.saturating_sub(seen.wall_us).saturating_sub(passed_us);
-        let lead_us = self.shop_us(sees.monotonic_us).saturating_sub(sees.wall_us);
+        let current = Sighting::of(&*self.clock);
+        let passed_us = current.monotonic_us.saturating_sub(seen.monotonic_us);
+        let by_us = current.wall_us.saturating_sub(seen.wall_us).saturating_sub(passed_us);
+        let lead_us = self.shop_us(current.monotonic_us).saturating_sub(current.wall_us);
         let most_us = passed_us.clamp(0, MOST_UNCHECKED_US) / SLEW_PART;
         self.offset_us.fetch_sub(lead_us.clamp(-most_us, most_us), Ordering::Relaxed);
-        *seen = sees;
+        *seen = current;
         let jumped = by_us.saturating_abs() > JUMP_US;
         jumped.then_some(Jump { by_ms: by_us / 1000, lead_ms: lead_us / 1000 })
     }
