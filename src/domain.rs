@@ -4,10 +4,16 @@
 //! events (`evolve`), so each rule is a three-line table test and replay is exact. Invariant of
 //! this folder: it knows std, serde, thiserror, chrono types, uuid and currencies, nothing else.
 
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::float_arithmetic)]
+
+pub mod cart;
 pub mod ids;
 pub mod machine;
 pub mod money;
+pub mod order;
+pub mod product;
 pub mod sealed;
+pub mod sku;
 pub mod time;
 
 pub use ids::{CartId, CommandId, EntityId, Kind, OrderId, ProductId, Sku};

@@ -1,6 +1,6 @@
 //! What every business rule is: a machine that decides commands and evolves by events.
 
-use super::{CartId, CommandId, OrderId, ProductId, Time, ids::Kind};
+use super::{CartId, CommandId, Kind, OrderId, ProductId, Time};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
 
@@ -63,6 +63,10 @@ pub trait Machine: Clone + Default + Serialize + DeserializeOwned + Send + Sync 
     /// What this entity still owes others.
     type Obligation: Clone + fmt::Debug + PartialEq + Send + 'static;
 
+    /// What time alone has done by `now`, at most a batch's worth: whoever runs the machine
+    /// applies it before each decision and asks again until nothing is left.
+    fn lapse(&self, now: Time) -> Vec<Self::Event>;
+
     /// The events that `command` causes, none when it was done already, or why it is refused.
     ///
     /// # Errors
@@ -76,7 +80,7 @@ pub trait Machine: Clone + Default + Serialize + DeserializeOwned + Send + Sync 
     /// Applies an event that was decided under `context`.
     fn evolve(&mut self, event: &Self::Event, context: &Context);
 
-    /// The next instant at which time itself changes something here.
+    /// The next instant at which `lapse` may have something.
     fn due(&self) -> Option<Time>;
 
     /// What is still owed to others: a function of the state alone, so a restart finds it again.

@@ -1,0 +1,320 @@
+//! One order: from placed to confirmed, and every way out of it.
+//!
+//! An order exists once all its stock is taken over. Then: authorise, commit stock, capture; undo
+//! in reverse. Invariants: never paid without stock, never two captures, and whatever is recorded
+//! late is undone.
+
+mod decide;
+mod evolve;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    CartId, Kind, Money, Sealed, Sku, Time,
+    cart::Lapsed,
+    machine::{self, Context, Machine},
+    sku::Buyer,
+};
+use serde::{Deserialize, Serialize};
+
+/// A call to the payment provider. Each happens at most once per order: order and step are the
+/// provider's idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Set the money aside.
+    Authorise,
+    /// Take what was set aside.
+    Capture,
+    /// Let go what was set aside.
+    Void,
+    /// Give back what was taken.
+    Refund,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Done, under the provider's reference.
+    Approved { reference: String },
+    /// Refused for good.
+    Declined { reason: String },
+    /// No answer came; the provider must be asked before anything else.
+    Unknown,
+    /// The provider was asked and never saw the step.
+    NotSeen,
+}
+
+/// One line of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// What.
+    pub sku: Sku,
+    /// Its title when it was ordered.
+    pub title: String,
+    /// How many, at least one.
+    pub units: u32,
+    /// Of one unit.
+    pub price: Money,
+}
+
+/// What an order is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The cart it came from.
+    pub cart: CartId,
+    /// At least one, one per SKU.
+    pub items: Vec<Item>,
+    /// Sum of the items.
+    pub total: Money,
+    /// Keyed hash of the normalised e-mail.
+    pub email: Buyer,
+    /// E-mail and address.
+    pub contact: Sealed,
+    /// Receiver and message of a gift.
+    pub gift: Option<Sealed>,
+    /// The payment token.
+    pub payment: Sealed,
+    /// When the stock's reservations end and an unpaid order expires.
+    pub until: Time,
+}
+
+/// What can be asked of an order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// All stock is taken over: come into being.
+    Place(Box<Placement>),
+    /// The provider answered.
+    Record { step: Step, outcome: Outcome },
+    /// Every SKU sold its units to this order.
+    RecordCommitted,
+    /// A SKU could not: the reservation had lapsed and somebody else has the units.
+    RecordStockLost { sku: Sku },
+    /// Every SKU has its units back.
+    RecordReturned,
+    /// Every SKU forgot this order.
+    RecordForgotten,
+    /// The cart takes changes again.
+    RecordReopened,
+    /// The buyer or an admin wants it undone.
+    Cancel,
+    /// Retries have gone on for long.
+    FlagForReview { reason: String },
+}
+
+/// What happened to an order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    Placed(Box<Placement>),
+    Authorised { reference: String },
+    PaymentDeclined { reason: String },
+    PaymentUnknown { step: Step },
+    PaymentNotSeen { step: Step },
+    StockCommitted {},
+    StockLost { sku: Sku },
+    Captured { reference: String },
+    CaptureFailed { reason: String },
+    Voided {},
+    VoidRefused { reason: String },
+    Refunded {},
+    StockReturned {},
+    StockForgotten {},
+    CartReopened {},
+    Cancelled {},
+    Expired {},
+    FlaggedForReview { reason: String },
+}
+
+impl machine::Event for Event {
+    const VERSION: u8 = 1;
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It never was.
+    UnknownOrder,
+    /// It has left the house.
+    TooLate,
+}
+
+/// What an order still owes; a SKU obligation goes to the SKU of every item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Obligation {
+    /// To the provider: do this.
+    Pay(Step),
+    /// To the provider: what became of this?
+    Ask(Step),
+    /// To the SKUs: the units are sold.
+    Commit,
+    /// To the SKUs: the units are the cart's again.
+    HandBack,
+    /// To the SKUs: the units are not wanted.
+    Return,
+    /// To the SKUs: the answer to `Return` is recorded.
+    Forget,
+    /// To the cart: take changes again.
+    Reopen,
+}
+
+/// Where the order stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Being paid for.
+    #[default]
+    Placed,
+    /// Paid; the stock is sold.
+    Confirmed,
+    /// The provider refused.
+    Declined,
+    /// Not paid in time, or the stock was lost.
+    Expired,
+    /// Called off.
+    Cancelled,
+}
+
+/// Where the money is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payment {
+    /// Nothing moved.
+    #[default]
+    None,
+    /// Set aside.
+    Authorised,
+    /// Taken.
+    Captured,
+    /// Let go again.
+    Voided,
+    /// Given back.
+    Refunded,
+    /// Refused.
+    Declined,
+    /// Could not be captured.
+    Failed,
+    /// The provider did not answer.
+    Unknown,
+}
+
+/// What has become of the stock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Stock {
+    /// Reserved for this order.
+    #[default]
+    TakenOver,
+    /// Sold.
+    Committed,
+    /// To be given back to the cart's reservation.
+    HandBackOwed,
+    /// To be given back altogether.
+    ReturnOwed,
+    /// Given back; the SKUs still remember.
+    Returned,
+    /// Given back and forgotten.
+    Gone,
+}
+
+/// One line of an order's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Milestone {
+    /// When.
+    pub at: Time,
+    /// What, as one word or two.
+    pub what: String,
+}
+
+/// The state of one order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    placement: Option<Box<Placement>>,
+    status: Status,
+    payment: Payment,
+    /// The step whose outcome nobody knows.
+    unknown: Option<Step>,
+    /// A `Void` is owed once the order has ended unpaid, whatever we know of an authorisation.
+    void_owed: bool,
+    stock: Stock,
+    /// Which lines the cart finds lapsed when it reopens; `None` once it has.
+    reopen: Option<Lapsed>,
+    flagged: Option<String>,
+    timeline: Vec<Milestone>,
+}
+
+impl State {
+    /// What it is made of; `None` for an order that never was.
+    pub fn placement(&self) -> Option<&Placement> {
+        self.placement.as_deref()
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Where the money is.
+    pub fn payment(&self) -> Payment {
+        self.payment
+    }
+
+    /// Retries have gone on for long, and still do.
+    pub fn needs_review(&self) -> bool {
+        self.flagged.is_some() && !self.obligations().is_empty()
+    }
+
+    /// What happened so far, oldest first.
+    pub fn timeline(&self) -> &[Milestone] {
+        &self.timeline
+    }
+
+    /// Which lines the cart finds lapsed when it reopens.
+    pub fn reopen(&self) -> Option<&Lapsed> {
+        self.reopen.as_ref()
+    }
+
+    /// No money has to move any more and the order's end is known.
+    pub fn settled(&self) -> bool {
+        let moves = |owed: &Obligation| matches!(owed, Obligation::Pay(_) | Obligation::Ask(_));
+        self.status != Status::Placed && !self.obligations().iter().any(moves)
+    }
+
+    fn ended(&self) -> bool {
+        matches!(self.status, Status::Declined | Status::Expired | Status::Cancelled)
+    }
+}
+
+impl Machine for State {
+    const KIND: Kind = Kind::Order;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+    type Obligation = Obligation;
+
+    fn lapse(&self, now: Time) -> Vec<Event> {
+        match self.due() {
+            Some(due) if due <= now => vec![Event::Expired {}],
+            _ => vec![],
+        }
+    }
+
+    fn decide(&self, command: &Command, _: &Context) -> Result<Vec<Event>, Refusal> {
+        decide::decide(self, command)
+    }
+
+    fn evolve(&mut self, event: &Event, context: &Context) {
+        evolve::evolve(self, event, context.now);
+    }
+
+    /// An order that nobody pays ends at its deadline; once money is set aside only its stock
+    /// can end it.
+    fn due(&self) -> Option<Time> {
+        let unpaid = matches!(self.payment, Payment::None | Payment::Unknown)
+            && self.unknown != Some(Step::Capture)
+            && self.status == Status::Placed;
+        self.placement.as_ref().filter(|_| unpaid).map(|placement| placement.until)
+    }
+
+    fn obligations(&self) -> Vec<Obligation> {
+        decide::obligations(self)
+    }
+}

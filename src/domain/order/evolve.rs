@@ -1,0 +1,148 @@
+//! How each event changes an order.
+
+use super::{Event, Milestone, Payment, State, Status, Step, Stock};
+use crate::domain::{Time, cart::Lapsed};
+
+pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
+    match event {
+        Event::Placed(placement) => state.placement = Some(placement.clone()),
+        Event::StockCommitted {} => state.stock = Stock::Committed,
+        Event::StockLost { .. } => state.end_unpaid(Status::Expired),
+        Event::StockReturned {} => state.stock = state.stock.given_back(),
+        Event::StockForgotten {} => state.stock = Stock::Gone,
+        Event::CartReopened {} => state.reopen = None,
+        Event::Cancelled {} if state.payment == Payment::Captured => {
+            state.end(Status::Cancelled, Stock::ReturnOwed);
+        }
+        Event::Cancelled {} => state.end_unpaid(Status::Cancelled),
+        Event::Expired {} => state.end_unpaid(Status::Expired),
+        Event::FlaggedForReview { reason } => state.flagged = Some(reason.clone()),
+        Event::Authorised { .. }
+        | Event::PaymentDeclined { .. }
+        | Event::PaymentUnknown { .. }
+        | Event::PaymentNotSeen { .. }
+        | Event::Captured { .. }
+        | Event::CaptureFailed { .. }
+        | Event::Voided {}
+        | Event::VoidRefused { .. }
+        | Event::Refunded {} => state.pay(event),
+    }
+    for what in milestones(state, event) {
+        state.timeline.push(Milestone { at, what: (*what).to_owned() });
+    }
+}
+
+fn milestones(state: &State, event: &Event) -> &'static [&'static str] {
+    match event {
+        Event::Placed(_) => &["placed"],
+        Event::Authorised { .. } => &["authorised"],
+        Event::PaymentDeclined { .. } => &["declined"],
+        Event::PaymentUnknown { .. } => &["payment unknown"],
+        Event::StockCommitted {} => &["stock committed"],
+        Event::StockLost { .. } => &["stock lost", "expired"],
+        Event::Captured { .. } if state.status == Status::Confirmed => &["captured", "confirmed"],
+        Event::Captured { .. } => &["captured"],
+        Event::CaptureFailed { .. } => &["capture failed", "declined"],
+        Event::Voided {} => &["voided"],
+        Event::Refunded {} => &["refunded"],
+        Event::StockReturned {} => &["stock returned"],
+        Event::Cancelled {} => &["cancelled"],
+        Event::Expired {} => &["expired"],
+        Event::FlaggedForReview { .. } => &["flagged for review"],
+        Event::PaymentNotSeen { .. }
+        | Event::VoidRefused { .. }
+        | Event::StockForgotten {}
+        | Event::CartReopened {} => &[],
+    }
+}
+
+impl Stock {
+    /// After a hand-back the SKUs forget by themselves, after a return they wait to be told.
+    fn given_back(self) -> Stock {
+        match self {
+            Stock::HandBackOwed => Stock::Gone,
+            Stock::ReturnOwed | Stock::Returned => Stock::Returned,
+            Stock::TakenOver | Stock::Committed | Stock::Gone => self,
+        }
+    }
+}
+
+impl State {
+    fn end(&mut self, status: Status, stock: Stock) {
+        self.status = status;
+        self.stock = stock;
+    }
+
+    /// Ends while an authorisation may stand, or be on its way.
+    fn end_unpaid(&mut self, status: Status) {
+        self.end(status, Stock::ReturnOwed);
+        self.void_owed = true;
+    }
+
+    fn pay(&mut self, event: &Event) {
+        let placed = self.status == Status::Placed;
+        let unknown = self.unknown.take();
+        match event {
+            Event::Authorised { .. } => {
+                self.payment = Payment::Authorised;
+                self.void_owed = !placed;
+            }
+            Event::PaymentDeclined { .. } => {
+                self.payment = Payment::Declined;
+                self.void_owed = false;
+                if placed {
+                    self.end(Status::Declined, Stock::HandBackOwed);
+                    self.reopen = Some(Lapsed::These(vec![]));
+                }
+            }
+            Event::PaymentUnknown { step } => {
+                self.payment = Payment::Unknown;
+                self.unknown = Some(*step);
+            }
+            Event::PaymentNotSeen { step } => {
+                self.payment = match step {
+                    Step::Authorise => Payment::None,
+                    Step::Capture | Step::Void => Payment::Authorised,
+                    Step::Refund => Payment::Captured,
+                };
+                self.void_owed = !placed;
+            }
+            Event::Captured { .. } => {
+                self.payment = Payment::Captured;
+                self.void_owed = false;
+                if placed {
+                    self.status = Status::Confirmed;
+                }
+            }
+            Event::CaptureFailed { .. } => {
+                self.payment = Payment::Failed;
+                self.void_owed = true;
+                if placed {
+                    self.end(Status::Declined, Stock::ReturnOwed);
+                    self.reopen = Some(Lapsed::All);
+                }
+            }
+            Event::Voided {} => {
+                self.void_owed = false;
+                if matches!(self.payment, Payment::Authorised | Payment::Unknown) {
+                    self.payment = Payment::Voided;
+                }
+            }
+            // The money was taken after all: the provider will say so when asked.
+            Event::VoidRefused { .. } => {
+                self.void_owed = false;
+                self.unknown = Some(Step::Capture);
+            }
+            Event::Refunded {} => self.payment = Payment::Refunded,
+            Event::Placed(_)
+            | Event::StockCommitted {}
+            | Event::StockLost { .. }
+            | Event::StockReturned {}
+            | Event::StockForgotten {}
+            | Event::CartReopened {}
+            | Event::Cancelled {}
+            | Event::Expired {}
+            | Event::FlaggedForReview { .. } => self.unknown = unknown,
+        }
+    }
+}

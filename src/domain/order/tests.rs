@@ -1,0 +1,1 @@
+//! The machine as given, when, then tables.

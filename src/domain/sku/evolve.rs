@@ -1,0 +1,227 @@
+//! How each event changes a SKU.
+//!
+//! Events were decided, so nothing here can refuse: sums saturate, what is missing is passed
+//! over, and the conservation tests hold that neither ever happens.
+
+use super::{
+    Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, OrderClaim, State, decide::identities,
+};
+use crate::domain::{CartId, OrderId, Time};
+
+/// How long a released cart's last request is remembered against late repeats.
+const REMEMBER_RELEASED_MS: u64 = 600_000;
+
+pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
+    state.forget_until(now);
+    match event {
+        Event::Claimed { product } => state.product = Some(*product),
+        Event::Unclaimed { .. } => state.product = None,
+        Event::Listed { revision, title, price, .. } => {
+            state.revision = *revision;
+            state.title.clone_from(title);
+            state.price = Some(*price);
+            state.listed = true;
+        }
+        Event::Delisted { revision, .. } => {
+            state.revision = *revision;
+            state.listed = false;
+        }
+        Event::Received { units, location, .. } => state.stock_in(location, *units),
+        Event::Adjusted { delta, location, .. } if *delta > 0 => {
+            state.stock_in(location, delta.unsigned_abs());
+        }
+        Event::Adjusted { delta, location, .. } => {
+            state.stock_out(location, delta.unsigned_abs());
+        }
+        Event::Transferred { units, from, to } => {
+            state.stock_out(from, *units);
+            state.stock_in(to, *units);
+        }
+        Event::WrittenOff { units, location, .. } => state.stock_out(location, *units),
+        Event::LowStockSet { units } => state.low_stock_at = *units,
+        Event::SaleSet { sale } => {
+            state.sale = Some(sale.clone());
+            state.count_all();
+        }
+        Event::SaleEnded {} => {
+            state.sale = None;
+            state.taken.clear();
+        }
+        Event::Reserved { cart, buyer, units, until, price, sequence } => {
+            let (buyer, sequence) = (*buyer, *sequence);
+            let claim = CartClaim { units: *units, until: *until, price: *price, buyer, sequence };
+            state.drop_cart(*cart);
+            state.hold_cart(*cart, claim);
+        }
+        Event::Released { cart, keep_units, sequence } => {
+            if let Some(mut claim) = state.drop_cart(*cart) {
+                if *keep_units > 0 {
+                    claim.units = *keep_units;
+                    claim.sequence = (*sequence).max(claim.sequence);
+                    state.hold_cart(*cart, claim);
+                } else {
+                    let ended = Ended::Released { sequence: *sequence };
+                    let until = now.plus_ms(REMEMBER_RELEASED_MS);
+                    state.remember(Holder::Cart(*cart), ended, Some(until));
+                }
+            }
+        }
+        Event::TakenOver { cart, order, units, email, until } => {
+            if let Some(from) = state.drop_cart(*cart) {
+                let (units, until, email, cart) = (*units, *until, *email, *cart);
+                state.hold_order(*order, OrderClaim { units, until, email, cart, from });
+            }
+        }
+        Event::HandedBack { order } => state.hand_back(*order, now),
+        Event::Expired { carts, orders } => {
+            for (cart, _) in carts {
+                state.drop_cart(*cart);
+            }
+            for (order, _) in orders {
+                if let Some(claim) = state.drop_order(*order) {
+                    let ended = Ended::Lapsed { buyer: claim.from.buyer, email: claim.email };
+                    state.remember(Holder::Order(*order), ended, None);
+                }
+            }
+        }
+        Event::Committed { order, units, picks } => state.commit(*order, *units, picks),
+        Event::OrderReleased { order, .. } => {
+            state.drop_order(*order);
+            state.remember(Holder::Order(*order), Ended::Returned, None);
+        }
+        Event::Returned { order, units } => {
+            state.sold = state.sold.saturating_sub(u64::from(*units));
+            state.stock_in(MAIN_LOCATION, u64::from(*units));
+            state.remember(Holder::Order(*order), Ended::Returned, None);
+        }
+        Event::Forgotten { order } => {
+            state.ended.remove(&Holder::Order(*order));
+        }
+        Event::LowStock { .. } => state.low = true,
+        Event::SoldOut {} => state.sold_out = true,
+        Event::BackInStock { .. } => state.sold_out = false,
+    }
+    if state.free() > state.low_stock_at {
+        state.low = false;
+    }
+}
+
+impl State {
+    fn stock_in(&mut self, location: &str, units: u64) {
+        self.on_hand = self.on_hand.saturating_add(units);
+        let there = self.locations.entry(location.to_owned()).or_default();
+        *there = there.saturating_add(units);
+    }
+
+    fn stock_out(&mut self, location: &str, units: u64) {
+        self.on_hand = self.on_hand.saturating_sub(units);
+        if let Some(there) = self.locations.get_mut(location) {
+            *there = there.saturating_sub(units);
+            if *there == 0 && location != MAIN_LOCATION {
+                self.locations.remove(location);
+            }
+        }
+    }
+
+    fn hold_cart(&mut self, cart: CartId, claim: CartClaim) {
+        self.reserved = self.reserved.saturating_add(u64::from(claim.units));
+        self.count(claim.buyer, claim.buyer, i64::from(claim.units));
+        self.deadlines.insert((claim.until, Holder::Cart(cart)));
+        self.carts.insert(cart, claim);
+    }
+
+    fn drop_cart(&mut self, cart: CartId) -> Option<CartClaim> {
+        let claim = self.carts.remove(&cart)?;
+        self.reserved = self.reserved.saturating_sub(u64::from(claim.units));
+        self.count(claim.buyer, claim.buyer, i64::from(claim.units).saturating_neg());
+        self.deadlines.remove(&(claim.until, Holder::Cart(cart)));
+        Some(claim)
+    }
+
+    fn hold_order(&mut self, order: OrderId, claim: OrderClaim) {
+        self.reserved = self.reserved.saturating_add(u64::from(claim.units));
+        self.count(claim.from.buyer, claim.email, i64::from(claim.units));
+        self.deadlines.insert((claim.until, Holder::Order(order)));
+        self.orders.insert(order, claim);
+    }
+
+    fn drop_order(&mut self, order: OrderId) -> Option<OrderClaim> {
+        let claim = self.orders.remove(&order)?;
+        self.reserved = self.reserved.saturating_sub(u64::from(claim.units));
+        self.count(claim.from.buyer, claim.email, i64::from(claim.units).saturating_neg());
+        self.deadlines.remove(&(claim.until, Holder::Order(order)));
+        Some(claim)
+    }
+
+    fn hand_back(&mut self, order: OrderId, now: Time) {
+        let Some(claim) = self.drop_order(order) else { return };
+        let OrderClaim { units, until, cart, from, .. } = claim;
+        self.remember(Holder::Order(order), Ended::HandedBack, Some(until));
+        if from.until <= now {
+            return;
+        }
+        let other = self.drop_cart(cart).map_or(0, |claim| claim.units);
+        self.hold_cart(cart, CartClaim { units: units.saturating_add(other), ..from });
+    }
+
+    fn commit(&mut self, order: OrderId, units: u32, picks: &[(String, u64)]) {
+        let buyers = match (self.drop_order(order), self.ended.remove(&Holder::Order(order))) {
+            (Some(claim), _) => Some((claim.from.buyer, claim.email)),
+            (None, Some(Ended::Lapsed { buyer, email })) => Some((buyer, email)),
+            _ => None,
+        };
+        if let Some((buyer, email)) = buyers {
+            self.count(buyer, email, i64::from(units)); // sold units count for the whole sale
+        }
+        self.sold = self.sold.saturating_add(u64::from(units));
+        if picks.is_empty() {
+            self.stock_out(MAIN_LOCATION, u64::from(units));
+        }
+        for (location, units) in picks {
+            self.stock_out(location, *units);
+        }
+    }
+
+    fn remember(&mut self, holder: Holder, ended: Ended, until: Option<Time>) {
+        self.ended.insert(holder, ended);
+        if let Some(until) = until {
+            self.forget.insert((until, holder));
+        }
+    }
+
+    fn forget_until(&mut self, now: Time) {
+        while let Some((until, holder)) = self.forget.first().copied() {
+            if until > now {
+                break;
+            }
+            self.forget.remove(&(until, holder));
+            self.ended.remove(&holder);
+        }
+    }
+
+    /// Counts units for both identities of a buyer, while a sale with a limit is on.
+    fn count(&mut self, buyer: Buyer, email: Buyer, units: i64) {
+        if self.limit().is_none() {
+            return;
+        }
+        for identity in identities(buyer, email) {
+            let taken = self.taken.entry(identity).or_default();
+            *taken = taken.saturating_add_signed(units);
+            if *taken == 0 {
+                self.taken.remove(&identity);
+            }
+        }
+    }
+
+    /// A limit has come: what is claimed already counts.
+    fn count_all(&mut self) {
+        if self.limit().is_none() || !self.taken.is_empty() {
+            return;
+        }
+        let carts = self.carts.values().map(|claim| (claim.buyer, claim.buyer, claim.units));
+        let orders = self.orders.values().map(|claim| (claim.from.buyer, claim.email, claim.units));
+        for (buyer, email, units) in carts.chain(orders).collect::<Vec<_>>() {
+            self.count(buyer, email, i64::from(units));
+        }
+    }
+}
