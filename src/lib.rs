@@ -4,3 +4,6 @@
 
 pub mod domain;
 pub mod journal;
+pub mod ports;
+pub mod views;
+pub mod actors;
