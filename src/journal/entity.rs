@@ -4,7 +4,7 @@
 //! The live actor, the checkpoint and the offline verification all fold with this one type, so
 //! they can't disagree. Invariant: entries apply in sequence without gaps.
 
-use super::{EntryRef, codec};
+use super::{EntryRef, codec, snapshot::Stamp};
 use crate::domain::{
     CommandId, Context, EntityId, Fingerprint, Kind, Time, cart, machine::Machine, order, product,
     sku,
@@ -150,25 +150,35 @@ impl AnyEntity {
         }
     }
 
-    /// Reads what [`AnyEntity::encode`] wrote.
+    /// Reads what [`AnyEntity::encode_stamped`] wrote.
     ///
     /// # Errors
     /// The bytes are not a snapshot of this kind.
-    pub fn decode(kind: Kind, bytes: &[u8]) -> Result<AnyEntity, rmp_serde::decode::Error> {
+    pub fn decode_stamped(
+        kind: Kind,
+        bytes: &[u8],
+    ) -> Result<(Stamp, AnyEntity), rmp_serde::decode::Error> {
+        fn read<M: Machine>(
+            bytes: &[u8],
+        ) -> Result<(Stamp, Box<Entity<M>>), rmp_serde::decode::Error> {
+            rmp_serde::from_slice(bytes)
+        }
         Ok(match kind {
-            Kind::Sku => AnyEntity::Sku(rmp_serde::from_slice(bytes)?),
-            Kind::Cart => AnyEntity::Cart(rmp_serde::from_slice(bytes)?),
-            Kind::Order => AnyEntity::Order(rmp_serde::from_slice(bytes)?),
-            Kind::Product => AnyEntity::Product(rmp_serde::from_slice(bytes)?),
+            Kind::Sku => read(bytes).map(|(stamp, entity)| (stamp, AnyEntity::Sku(entity)))?,
+            Kind::Cart => read(bytes).map(|(stamp, entity)| (stamp, AnyEntity::Cart(entity)))?,
+            Kind::Order => read(bytes).map(|(stamp, entity)| (stamp, AnyEntity::Order(entity)))?,
+            Kind::Product => {
+                read(bytes).map(|(stamp, entity)| (stamp, AnyEntity::Product(entity)))?
+            }
         })
     }
 
-    /// As bytes with named fields.
+    /// As bytes with named fields, behind a stamp.
     ///
     /// # Errors
     /// Only when a field cannot be represented.
-    pub fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
-        each!(self, entity => rmp_serde::to_vec_named(entity))
+    pub fn encode_stamped(&self, stamp: Stamp) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+        each!(self, entity => rmp_serde::to_vec_named(&(stamp, entity)))
     }
 
     /// Applies an entry of the log.

@@ -1,0 +1,295 @@
+//! Where the actors of one kind are found, woken and missed.
+//!
+//! A slot is empty, live, ending, or quarantined. Only the termination of an actor empties its
+//! slot, and messages for an ending one wait there: so there are never two incarnations, and none
+//! misses what its predecessor still appended.
+
+use super::{
+    Fault, System,
+    shell::{Birth, Message, Role, Shell},
+    system::Knows,
+};
+use crate::{
+    domain::{CartId, EntityId, OrderId, ProductId, Sku},
+    journal::{self, entity::Entity},
+};
+use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    hash::{BuildHasher, Hash, RandomState},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// Locks that the kind's slots are spread over.
+const STRIPES: usize = 64;
+
+/// The longest wait before an actor that keeps dying is started again.
+const LONGEST_BACKOFF_MS: u64 = 5_000;
+
+/// What names an actor within its kind.
+pub trait Id: Clone + Eq + Hash + Debug + Send + Sync + 'static {
+    /// As the log and the shards know it.
+    fn entity(&self) -> EntityId;
+}
+
+impl Id for Sku {
+    fn entity(&self) -> EntityId {
+        EntityId::Sku(self.clone())
+    }
+}
+
+impl Id for CartId {
+    fn entity(&self) -> EntityId {
+        EntityId::Cart(*self)
+    }
+}
+
+impl Id for OrderId {
+    fn entity(&self) -> EntityId {
+        EntityId::Order(*self)
+    }
+}
+
+impl Id for ProductId {
+    fn entity(&self) -> EntityId {
+        EntityId::Product(*self)
+    }
+}
+
+enum Slot<R: Role> {
+    Live(ActorRef<R::Message>),
+    /// Going to rest or dead; these wait for the successor.
+    Ending(Vec<R::Message>),
+    Quarantined(String),
+}
+
+type Stripe<R> = HashMap<<R as Role>::Id, Slot<R>>;
+
+/// The actors of one kind.
+pub struct Directory<R: Role> {
+    stripes: Vec<Mutex<Stripe<R>>>,
+    hasher: RandomState,
+    /// Whose actor it was: a failure names only the actor.
+    names: Mutex<HashMap<ActorId, R::Id>>,
+    supervisor: OnceLock<ActorCell>,
+    incarnations: AtomicU64,
+    live: AtomicUsize,
+}
+
+impl<R: Role> Default for Directory<R> {
+    fn default() -> Self {
+        Directory {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            names: Mutex::default(),
+            supervisor: OnceLock::new(),
+            incarnations: AtomicU64::new(0),
+            live: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl<R: Role> Directory<R>
+where
+    System: Knows<R>,
+{
+    /// Names the supervisor; before that nothing can be told.
+    pub fn supervise(&self, supervisor: ActorCell) {
+        let _ = self.supervisor.set(supervisor);
+    }
+
+    /// How many actors live.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Tells `id` something, waking it if need be. `newborn` says that it has no history yet.
+    pub fn tell(&self, system: &Arc<System>, id: R::Id, message: R::Message, newborn: bool) {
+        let mut stripe = self.stripe(&id);
+        match stripe.get_mut(&id) {
+            Some(Slot::Live(actor)) => match actor.send_message(message) {
+                Ok(()) => {}
+                Err(MessagingErr::SendErr(message)) => {
+                    stripe.insert(id, Slot::Ending(vec![message]));
+                }
+                Err(error) => tracing::error!(?id, ?error, "a message had no way to its actor"),
+            },
+            Some(Slot::Ending(waiting)) => waiting.push(message),
+            Some(Slot::Quarantined(_)) => {
+                drop(stripe);
+                message.fail(Fault::Quarantined(id.entity().to_string()));
+            }
+            None => self.start(system, &mut stripe, id, [message], newborn),
+        }
+    }
+
+    fn start(
+        &self,
+        system: &Arc<System>,
+        stripe: &mut Stripe<R>,
+        id: R::Id,
+        messages: impl IntoIterator<Item = R::Message>,
+        newborn: bool,
+    ) {
+        let Some(supervisor) = self.supervisor.get() else {
+            unreachable!("the tree names its supervisors before it opens the door");
+        };
+        let incarnation = self.incarnations.fetch_add(1, Ordering::Relaxed) + 1;
+        let birth = Birth { id: id.clone(), system: system.clone(), incarnation, newborn };
+        // Held until the name is in: its end must not be heard of before.
+        let mut names = lock(&self.names);
+        let shell = Shell::<R>::default();
+        let started =
+            ActorRuntime::spawn_linked_instant(None, shell, birth, supervisor.clone());
+        let actor = match started {
+            Ok((actor, _)) => actor,
+            Err(error) => unreachable!("only a taken name refuses a spawn, and none is given: {error}"),
+        };
+        names.insert(actor.get_id(), id.clone());
+        drop(names);
+        for message in messages {
+            if actor.send_message(message).is_err() {
+                tracing::error!(?id, "a new actor took no message");
+            }
+        }
+        self.live.fetch_add(1, Ordering::Relaxed);
+        stripe.insert(id, Slot::Live(actor));
+    }
+
+    /// Hears of an actor's end from the supervisor: empties its slot, or wakes a successor for
+    /// the messages that wait. A failed one is started again after a pause.
+    pub fn ended(&self, system: &Arc<System>, actor: ActorId, failed: Option<u32>) {
+        let Some(id) = lock(&self.names).remove(&actor) else { return };
+        self.live.fetch_sub(1, Ordering::Relaxed);
+        let mut stripe = self.stripe(&id);
+        if matches!(stripe.get(&id), Some(Slot::Quarantined(_))) {
+            return;
+        }
+        let waiting = match stripe.remove(&id) {
+            Some(Slot::Ending(waiting)) => waiting,
+            _ => vec![],
+        };
+        let Some(failures) = failed else {
+            if !waiting.is_empty() {
+                self.start(system, &mut stripe, id, waiting, false);
+            }
+            return;
+        };
+        stripe.insert(id.clone(), Slot::Ending(waiting));
+        drop(stripe);
+        let pause_ms = 1_u64 << failures.min(16);
+        let system = system.clone();
+        system.clone().runtime.spawn(async move {
+            crate::ports::clock::pause(Duration::from_millis(pause_ms.min(LONGEST_BACKOFF_MS)))
+                .await;
+            system.directory().restart(&system, id);
+        });
+    }
+
+    /// Whose actor it is.
+    pub fn name_of(&self, actor: ActorId) -> Option<R::Id> {
+        lock(&self.names).get(&actor).cloned()
+    }
+
+    fn restart(&self, system: &Arc<System>, id: R::Id) {
+        let mut stripe = self.stripe(&id);
+        if let Some(Slot::Ending(mut waiting)) = stripe.remove(&id) {
+            waiting.insert(0, R::Message::wake());
+            self.start(system, &mut stripe, id, waiting, false);
+        }
+    }
+
+    /// Shuts one entity out: it can't be rebuilt. Called by the actor that tried, before it had a
+    /// state, so nobody else will announce its end.
+    pub fn quarantine(&self, system: &Arc<System>, id: &R::Id, why: String) {
+        tracing::error!(entity = %id.entity(), %why, "quarantined; release it when mended");
+        let mut stripe = self.stripe(id);
+        let before = stripe.insert(id.clone(), Slot::Quarantined(why.clone()));
+        drop(stripe);
+        system.quarantine.insert(id.entity(), why);
+        self.live.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.names).retain(|_, name| name != id);
+        if let Some(Slot::Ending(waiting)) = before {
+            for message in waiting {
+                message.fail(Fault::Quarantined(id.entity().to_string()));
+            }
+        }
+    }
+
+    /// Lets a quarantined entity try again; `false` when it was not quarantined.
+    pub fn release(&self, system: &Arc<System>, id: &R::Id) -> bool {
+        let mut stripe = self.stripe(id);
+        if !matches!(stripe.get(id), Some(Slot::Quarantined(_))) {
+            return false;
+        }
+        stripe.remove(id);
+        drop(stripe);
+        system.quarantine.remove(&id.entity());
+        self.tell(system, id.clone(), R::Message::wake(), false);
+        true
+    }
+
+    fn stripe(&self, id: &R::Id) -> MutexGuard<'_, Stripe<R>> {
+        let hash = self.hasher.hash_one(id);
+        let index = usize::try_from(hash).unwrap_or(0) % STRIPES;
+        match self.stripes.get(index) {
+            Some(stripe) => lock(stripe),
+            None => unreachable!("the index is below the number of stripes"),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An entity found again.
+#[derive(Default)]
+pub struct Loaded<M> {
+    /// Its state.
+    pub entity: Entity<M>,
+}
+
+/// Why an entity can't be rebuilt.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The shard has failed meanwhile.
+    #[error("the shard's log has failed")]
+    Closed,
+    /// The journal could not give it.
+    #[error(transparent)]
+    Replay(#[from] journal::replay::Error),
+    /// An event's `evolve` panicked.
+    #[error("an event panicked when it was replayed")]
+    Panicked,
+}
+
+/// Rebuilds an entity: behind all that is pending, then its snapshot, then its tail.
+///
+/// # Errors
+/// It can't be rebuilt.
+pub async fn load<R: Role>(
+    system: &Arc<System>,
+    id: &R::Id,
+) -> Result<Loaded<R::Machine>, LoadError> {
+    let entity = id.entity();
+    let (settled, settling) = tokio::sync::oneshot::channel();
+    system.committer_of(&entity).after(|outbox| {
+        outbox.put(Box::new(move || {
+            let _ = settled.send(());
+        }));
+    });
+    settling.await.map_err(|_| LoadError::Closed)?;
+    let replayed = catch_unwind(AssertUnwindSafe(|| {
+        system.faults.strike(&entity, super::system::Strike::Replay);
+        system.replay::<R::Machine>(&entity)
+    }));
+    let entity = replayed.map_err(|_| LoadError::Panicked)??;
+    Ok(Loaded { entity })
+}
