@@ -10,6 +10,7 @@ pub mod baton;
 pub mod cart;
 pub mod cashier;
 pub mod directory;
+pub mod gather;
 pub mod order;
 pub mod outbox;
 pub mod product;

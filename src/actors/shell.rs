@@ -15,7 +15,7 @@ use crate::{
     domain::{By, Context, EntityId, Machine, Time},
     journal::entity::{Entity, Seen},
 };
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{ActorProcessingErr, ActorRef};
 use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -56,6 +56,9 @@ pub trait Role: Sized + Send + 'static {
 pub trait Message: Send + 'static {
     /// Wakes the actor: some deadline or retry is due.
     fn wake() -> Self;
+
+    /// Asks the actor to go to rest, if it has been idle and holds nothing.
+    fn rest() -> Self;
 
     /// Answers whoever waits that there is no answer.
     fn fail(self, fault: Fault);
@@ -109,6 +112,27 @@ impl<R: Role> Turn<R> {
         Context { now: self.now, by, command: self.system.new_command(), fingerprint: None }
     }
 
+    /// Whether a keyed command was accepted before.
+    pub fn seen(&self, context: &Context) -> Seen {
+        self.entity.seen(context)
+    }
+
+    /// As [`Turn::decide`], but a keyed command that was accepted before changes nothing.
+    ///
+    /// # Errors
+    /// As [`Turn::decide`], and when the key came with another body.
+    pub fn decide_once(
+        &mut self,
+        command: &<R::Machine as Machine>::Command,
+        context: Context,
+    ) -> Result<Accepted, Refused<<R::Machine as Machine>::Refusal>> {
+        match self.seen(&context) {
+            Seen::Same => Ok(Accepted::Before),
+            Seen::Other => Err(Refused::Fault(Fault::KeyMismatch)),
+            Seen::No => self.decide(command, context).map(|()| Accepted::Now),
+        }
+    }
+
     /// Decides a command and evolves by its events.
     ///
     /// # Errors
@@ -117,13 +141,8 @@ impl<R: Role> Turn<R> {
         &mut self,
         command: &<R::Machine as Machine>::Command,
         context: Context,
-    ) -> Result<Accepted, Refused<<R::Machine as Machine>::Refusal>> {
+    ) -> Result<(), Refused<<R::Machine as Machine>::Refusal>> {
         let context = Context { now: self.now, ..context };
-        match self.entity.seen(&context) {
-            Seen::Same => return Ok(Accepted::Before),
-            Seen::Other => return Err(Refused::Fault(Fault::KeyMismatch)),
-            Seen::No => {}
-        }
         let state = &self.entity.state;
         let system = &self.system;
         let id = &self.id;
@@ -140,7 +159,7 @@ impl<R: Role> Turn<R> {
             }
         };
         self.evolve(events, context);
-        Ok(Accepted::Now)
+        Ok(())
     }
 
     /// Decides a fact that another actor told; a refusal of a fact is worth a log line only.
@@ -159,19 +178,15 @@ impl<R: Role> Turn<R> {
         }
     }
 
-    /// Applies what time alone has done.
-    fn lapse(&mut self) {
-        loop {
-            let events = self.entity.state.lapse(self.now);
-            if events.is_empty() {
-                return;
-            }
-            let context = self.context(By::Shop);
-            self.evolve(events, context);
-            if !self.commit(None) {
-                return;
-            }
+    /// Applies what time alone has done, a batch's worth; `false` when there was nothing.
+    fn lapse(&mut self) -> bool {
+        let events = self.entity.state.lapse(self.now);
+        if events.is_empty() {
+            return false;
         }
+        let context = self.context(By::Shop);
+        self.evolve(events, context);
+        true
     }
 
     /// Answers once all that the answer rests on is durable.
@@ -214,7 +229,7 @@ impl<R: Role> Turn<R> {
     }
 
     /// Appends what was decided, then tells. `false` when the log took nothing.
-    fn commit(&mut self, role: Option<&R>) -> bool {
+    fn commit(&mut self, role: &R) -> bool {
         let committer = self.system.committer_of(&self.id);
         let parcels = std::mem::take(&mut self.parcels);
         if self.decided.is_empty() {
@@ -225,9 +240,7 @@ impl<R: Role> Turn<R> {
             let state = &self.entity.state;
             let appended =
                 committer.append(&self.id, self.first_sequence, &self.decided, |outbox, last| {
-                    if let Some(role) = role {
-                        role.post(state, outbox, last);
-                    }
+                    role.post(state, outbox, last);
                     outbox.put_all(parcels);
                 });
             let count = self.decided.len() as u64;
@@ -277,11 +290,11 @@ pub struct Birth<R: Role> {
     pub newborn: bool,
 }
 
-impl<R: Role> Actor for Shell<R>
+impl<R: Role> ractor::Actor for Shell<R>
 where
     System: super::system::Knows<R>,
 {
-    type Msg = Envelope<R::Message>;
+    type Msg = R::Message;
     type State = Live<R>;
     type Arguments = Birth<R>;
 
@@ -329,7 +342,7 @@ where
         message: Self::Msg,
         live: &mut Live<R>,
     ) -> Result<(), ActorProcessingErr> {
-        live.take(Some(message.0))?;
+        live.take(Some(message))?;
         if !live.resting && live.role.may_rest(live.turn.state()) {
             live.resting = true;
             // A message that comes now waits in the directory and wakes a successor.
@@ -337,34 +350,25 @@ where
         }
         Ok(())
     }
-
-    async fn post_stop(
-        &self,
-        _: ActorRef<Self::Msg>,
-        _: &mut Live<R>,
-    ) -> Result<(), ActorProcessingErr> {
-        Ok(())
-    }
 }
-
-/// ractor wants messages of a type of ours.
-pub struct Envelope<M>(pub M);
-
-impl<M: Message> ractor::Message for Envelope<M> {}
 
 impl<R: Role> Live<R> {
     /// One turn.
     fn take(&mut self, message: Option<R::Message>) -> Result<(), ActorProcessingErr> {
         let turn = &mut self.turn;
         turn.now = turn.system.now();
-        turn.lapse();
         let before = turn.first_sequence;
+        while turn.lapse() {
+            if !turn.commit(&self.role) {
+                return Err("the log took nothing".into());
+            }
+        }
         if let Some(message) = message {
             self.role.receive(message, turn);
         }
         self.role.settle(turn);
         let changed = !turn.decided.is_empty() || turn.first_sequence != before;
-        if !turn.commit(Some(&self.role)) {
+        if !turn.commit(&self.role) {
             return Err("the log took nothing".into());
         }
         if changed || self.noted.is_none() || self.role.retry_at().is_some() {

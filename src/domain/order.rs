@@ -16,6 +16,7 @@ use super::{
     sku::Buyer,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A call to the payment provider. Each happens at most once per order: order and step are the
 /// provider's idempotency key.
@@ -30,6 +31,27 @@ pub enum Step {
     Void,
     /// Give back what was taken.
     Refund,
+}
+
+impl Step {
+    /// All of them, in the order in which an order can meet them.
+    pub const ALL: [Step; 4] = [Step::Authorise, Step::Capture, Step::Void, Step::Refund];
+
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Authorise => "authorise",
+            Step::Capture => "capture",
+            Step::Void => "void",
+            Step::Refund => "refund",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What became of a step.

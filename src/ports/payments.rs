@@ -20,46 +20,10 @@ pub use books::Books;
 pub use faulty::{Fault, Faulty};
 pub use simulator::Simulator;
 
+pub use crate::domain::order::Step;
 use crate::domain::{Money, OrderId};
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// What can be done about an order's money, each at most once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Step {
-    /// Sets the buyer's money aside.
-    Authorise,
-    /// Takes it.
-    Capture,
-    /// Gives up what was set aside.
-    Void,
-    /// Gives back what was taken, or a part of it.
-    Refund,
-}
-
-impl Step {
-    /// All of them, in the order in which an order can meet them.
-    pub const ALL: [Step; 4] = [Step::Authorise, Step::Capture, Step::Void, Step::Refund];
-
-    /// The lower-case name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Step::Authorise => "authorise",
-            Step::Capture => "capture",
-            Step::Void => "void",
-            Step::Refund => "refund",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The idempotency key of a payment step: `ord_...:capture`.
 #[must_use]

@@ -1,0 +1,381 @@
+//! The order's side: it takes the stock over, then pays what it owes until nothing is owed.
+//!
+//! What an order owes is a function of its state; this role only sees to it that each obligation
+//! is under way, once, and again when no answer came. So a restart needs no memory of what was
+//! under way.
+
+mod placing;
+
+use self::placing::Placing;
+use super::{
+    Baton, Fault, System, cart, cashier,
+    gather::Gather,
+    shell::{self, Role, Turn},
+    sku::{self, ForOrder},
+};
+use crate::{
+    domain::{
+        By, Context, OrderId, Sku, Time,
+        order::{Command, Obligation, Outcome, Placement, State, Status, Step},
+        sku::Refusal,
+    },
+    ports::payments,
+};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// A provider call without an answer is repeated after so long; the port's own deadline is
+/// shorter.
+const CALL_LOST_AFTER_MS: u64 = 60_000;
+
+/// The first pause after a provider was unavailable; doubles each time.
+const FIRST_PAUSE_MS: u64 = 100;
+
+/// When the cart is told again to reopen.
+const REOPEN_AGAIN_MS: u64 = 1_000;
+
+/// Tries after which somebody should look.
+const REVIEW_AFTER: u32 = 8;
+
+/// An order as of some instant.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which.
+    pub id: OrderId,
+    /// All of it.
+    pub state: State,
+    /// The command was accepted before, under the same key.
+    pub replayed: bool,
+}
+
+/// What an order answers.
+pub type OrderAnswer = Result<Order, cart::Denied>;
+
+/// What an order hears.
+pub enum Message {
+    /// A deadline or a retry is due.
+    Wake,
+    /// Go to rest if nothing holds you.
+    Rest,
+    /// Its cart is checked out: come into being.
+    Place { placement: Box<Placement>, baton: Option<Baton<OrderAnswer>> },
+    /// A SKU answered a take-over.
+    TookOver { sku: Sku, result: Result<(), Refusal> },
+    /// A SKU answered anything else.
+    SkuAnswered { sku: Sku, wish: ForOrder, result: Result<(), Refusal> },
+    /// The provider answered a step.
+    Paid { step: Step, answer: payments::Answer },
+    /// The provider was asked what became of a step.
+    Asked { step: Step, answer: Result<Option<payments::Answer>, payments::Error> },
+    /// The cart takes changes again.
+    Reopened,
+    /// What is here? `settled` waits until the order is.
+    Read { baton: Baton<OrderAnswer>, settled: bool, replayed: bool },
+    /// Tell this listener of each change.
+    Follow(mpsc::UnboundedSender<Order>),
+    /// Call it off.
+    Cancel { context: Context, baton: Baton<OrderAnswer> },
+    /// Don't wait for the next retry.
+    Retry(Baton<OrderAnswer>),
+}
+
+impl shell::Message for Message {
+    fn wake() -> Self {
+        Message::Wake
+    }
+
+    fn rest() -> Self {
+        Message::Rest
+    }
+
+    fn fail(self, fault: Fault) {
+        match self {
+            Message::Place { baton: Some(baton), .. }
+            | Message::Read { baton, .. }
+            | Message::Cancel { baton, .. }
+            | Message::Retry(baton) => baton.send(Err(fault)),
+            Message::Wake
+            | Message::Rest
+            | Message::Place { .. }
+            | Message::TookOver { .. }
+            | Message::SkuAnswered { .. }
+            | Message::Paid { .. }
+            | Message::Asked { .. }
+            | Message::Reopened
+            | Message::Follow(_) => {}
+        }
+    }
+}
+
+/// The actor of one order.
+pub struct Actor {
+    id: OrderId,
+    system: Arc<System>,
+    placing: Option<Placing>,
+    gather: Option<Gather<ForOrder>>,
+    /// The provider call that is under way; one at a time, so that its answers can't overtake
+    /// each other.
+    call: Option<(Obligation, Time)>,
+    tries: u32,
+    call_at: Option<Time>,
+    reopen_at: Option<Time>,
+    waiters: Vec<Baton<OrderAnswer>>,
+    followers: Vec<mpsc::UnboundedSender<Order>>,
+    shown: u64,
+}
+
+impl Role for Actor {
+    type Machine = State;
+    type Id = OrderId;
+    type Message = Message;
+
+    fn new(id: OrderId, system: Arc<System>, _: u64) -> Self {
+        Actor {
+            id,
+            system,
+            placing: None,
+            gather: None,
+            call: None,
+            tries: 0,
+            call_at: None,
+            reopen_at: None,
+            waiters: vec![],
+            followers: vec![],
+            shown: 0,
+        }
+    }
+
+    fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
+        match message {
+            Message::Wake | Message::Rest => {}
+            Message::Place { placement, baton } => self.place(placement, baton, turn),
+            Message::TookOver { sku, result } => self.took_over(&sku, result, turn),
+            Message::SkuAnswered { sku, wish, result } => {
+                self.sku_answered(&sku, wish, result, turn);
+            }
+            Message::Paid { step, answer } => self.paid(step, answer, turn),
+            Message::Asked { step, answer } => {
+                let answer = match answer {
+                    Ok(Some(answer)) => answer,
+                    Ok(None) => {
+                        self.call = None;
+                        self.record_outcome(step, Outcome::NotSeen, turn);
+                        return;
+                    }
+                    Err(_) => payments::Answer::Unavailable,
+                };
+                self.paid(step, answer, turn);
+            }
+            Message::Reopened => turn.record(&Command::RecordReopened, By::Order(self.id)),
+            Message::Read { baton, settled, replayed } => {
+                if settled && !turn.state().settled() && turn.state().placement().is_some() {
+                    self.waiters.push(baton);
+                } else {
+                    self.answer(baton, replayed, turn);
+                }
+            }
+            Message::Follow(follower) => {
+                self.show(&follower, turn);
+                self.followers.push(follower);
+            }
+            Message::Cancel { context, baton } => match turn.decide_once(&Command::Cancel, context)
+            {
+                Ok(accepted) => self.answer(baton, accepted == shell::Accepted::Before, turn),
+                Err(shell::Refused::Rule(refusal)) => {
+                    turn.answer(baton, Ok(Err(cart::Denied::Order(refusal))));
+                }
+                Err(shell::Refused::Fault(fault)) => turn.answer(baton, Err(fault)),
+            },
+            Message::Retry(baton) => {
+                (self.tries, self.call_at) = (0, None);
+                self.answer(baton, false, turn);
+            }
+        }
+    }
+
+    fn settle(&mut self, turn: &mut Turn<Self>) {
+        self.settle_placing(turn);
+        let owed = turn.state().obligations();
+        if owed.is_empty() {
+            (self.gather, self.call_at, self.reopen_at) = (None, None, None);
+        }
+        for obligation in owed {
+            match obligation {
+                Obligation::Pay(_) | Obligation::Ask(_) => self.call(obligation, turn),
+                Obligation::Commit => self.ask_skus(ForOrder::Commit, turn),
+                Obligation::HandBack => self.ask_skus(ForOrder::HandBack, turn),
+                Obligation::Return => self.ask_skus(ForOrder::Return, turn),
+                Obligation::Forget => self.ask_skus(ForOrder::Forget, turn),
+                Obligation::Reopen => self.reopen_cart(turn),
+            }
+        }
+        self.show_changes(turn);
+    }
+
+    fn retry_at(&self) -> Option<Time> {
+        let placing = self.placing.as_ref().map(Placing::ask_at);
+        let gather = self.gather.as_ref().map(Gather::ask_at);
+        let lost = self.call.map(|(_, since)| since.plus_ms(CALL_LOST_AFTER_MS));
+        [placing, gather, lost, self.call_at, self.reopen_at].into_iter().flatten().min()
+    }
+
+    fn may_rest(&self, state: &State) -> bool {
+        let quiet = self.waiters.is_empty() && self.followers.iter().all(|f| f.is_closed());
+        let done = state.placement().is_none() || state.status() != Status::Placed;
+        quiet && done && self.placing.is_none() && state.obligations().is_empty()
+    }
+}
+
+impl Actor {
+    fn order(&self, turn: &Turn<Self>, replayed: bool) -> Order {
+        Order { id: self.id, state: turn.state().clone(), replayed }
+    }
+
+    fn answer(&self, baton: Baton<OrderAnswer>, replayed: bool, turn: &mut Turn<Self>) {
+        let order = self.order(turn, replayed);
+        let known = turn.state().placement().is_some();
+        let unknown = cart::Denied::Order(crate::domain::order::Refusal::UnknownOrder);
+        turn.answer(baton, Ok(if known { Ok(order) } else { Err(unknown) }));
+    }
+
+    /// Asks every SKU of the order, once, and those that don't answer again.
+    fn ask_skus(&mut self, wish: ForOrder, turn: &mut Turn<Self>) {
+        let Some(placement) = turn.state().placement() else { return };
+        let units = placement.items.iter().map(|item| (item.sku.clone(), item.units));
+        let units: Vec<(Sku, u32)> = units.collect();
+        let skus = match &mut self.gather {
+            Some(gather) if gather.what == wish => gather.overdue(turn.now()),
+            _ => {
+                let skus: Vec<Sku> = units.iter().map(|(sku, _)| sku.clone()).collect();
+                self.gather = Some(Gather::new(wish, skus.clone(), turn.now()));
+                skus
+            }
+        };
+        for (sku, units) in units.into_iter().filter(|(sku, _)| skus.contains(sku)) {
+            let order = self.id;
+            turn.tell::<sku::Actor>(sku, sku::Message::ForOrder { order, units, wish });
+        }
+    }
+
+    fn sku_answered(
+        &mut self,
+        sku: &Sku,
+        wish: ForOrder,
+        result: Result<(), Refusal>,
+        turn: &mut Turn<Self>,
+    ) {
+        if self.undone(sku, wish, turn) {
+            return;
+        }
+        let Some(gather) = self.gather.as_mut().filter(|gather| gather.what == wish) else {
+            return; // a late repeat
+        };
+        gather.answered(sku, result);
+        if !gather.complete() {
+            return;
+        }
+        let lost = gather.refused().first().map(|(sku, _)| sku.clone());
+        self.gather = None;
+        let command = match (wish, lost) {
+            (ForOrder::Commit, Some(sku)) => Command::RecordStockLost { sku },
+            (ForOrder::Commit, None) => Command::RecordCommitted,
+            (ForOrder::HandBack | ForOrder::Return, _) => Command::RecordReturned,
+            (ForOrder::Forget, _) => Command::RecordForgotten,
+        };
+        turn.record(&command, By::Order(self.id));
+    }
+
+    fn reopen_cart(&mut self, turn: &mut Turn<Self>) {
+        let (Some(placement), Some(lapsed)) = (turn.state().placement(), turn.state().reopen())
+        else {
+            return;
+        };
+        let (cart, lapsed, order) = (placement.cart, lapsed.clone(), self.id);
+        if self.reopen_at.is_some_and(|at| turn.now() < at) {
+            return;
+        }
+        self.reopen_at = Some(turn.now().plus_ms(REOPEN_AGAIN_MS));
+        turn.tell::<cart::Actor>(cart, cart::Message::Reopen { order, lapsed });
+    }
+
+    /// Calls the provider once all that the call rests on is durable.
+    fn call(&mut self, owed: Obligation, turn: &mut Turn<Self>) {
+        let now = turn.now();
+        let lost = |since: Time| now.ms_since(since) >= CALL_LOST_AFTER_MS;
+        if self.call.is_some_and(|(_, since)| !lost(since))
+            || self.call_at.is_some_and(|at| now < at)
+        {
+            return;
+        }
+        let Some(placement) = turn.state().placement() else { return };
+        let (order, amount) = (self.id, placement.total);
+        let call = match owed {
+            Obligation::Pay(step) => {
+                let token = (step == Step::Authorise).then(|| placement.payment.clone());
+                cashier::Message::Pay { order, step, amount, token }
+            }
+            Obligation::Ask(step) => cashier::Message::Ask { order, step },
+            Obligation::Commit
+            | Obligation::HandBack
+            | Obligation::Return
+            | Obligation::Forget
+            | Obligation::Reopen => return,
+        };
+        (self.call, self.call_at) = (Some((owed, now)), None);
+        let system = self.system.clone();
+        turn.when_durable(move || system.cashier_do(call));
+    }
+
+    fn paid(&mut self, step: Step, answer: payments::Answer, turn: &mut Turn<Self>) {
+        self.call = None;
+        let outcome = match answer {
+            payments::Answer::Approved { reference } => Outcome::Approved { reference },
+            payments::Answer::Declined { reason } => Outcome::Declined { reason },
+            payments::Answer::Unknown => Outcome::Unknown,
+            payments::Answer::Unavailable => {
+                self.try_later(step, turn);
+                return;
+            }
+        };
+        self.record_outcome(step, outcome, turn);
+    }
+
+    fn record_outcome(&mut self, step: Step, outcome: Outcome, turn: &mut Turn<Self>) {
+        let before = turn.state().clone();
+        turn.record(&Command::Record { step, outcome }, By::Order(self.id));
+        if before == *turn.state() {
+            self.try_later(step, turn); // the answer settled nothing: a refund refused for a while
+        } else {
+            (self.tries, self.call_at) = (0, None);
+        }
+    }
+
+    fn try_later(&mut self, step: Step, turn: &mut Turn<Self>) {
+        self.tries = self.tries.saturating_add(1);
+        self.call_at = Some(turn.now().plus_ms(FIRST_PAUSE_MS << self.tries.min(9)));
+        if self.tries == REVIEW_AFTER {
+            let reason = format!("{step} has failed {REVIEW_AFTER} times; retries go on");
+            turn.record(&Command::FlagForReview { reason }, By::Order(self.id));
+        }
+    }
+
+    fn show(&self, follower: &mpsc::UnboundedSender<Order>, turn: &mut Turn<Self>) {
+        let (order, follower) = (self.order(turn, false), follower.clone());
+        turn.when_durable(move || drop(follower.send(order)));
+    }
+
+    fn show_changes(&mut self, turn: &mut Turn<Self>) {
+        if turn.state().settled() {
+            for baton in std::mem::take(&mut self.waiters) {
+                self.answer(baton, false, turn);
+            }
+        }
+        if self.shown != turn.sequence() {
+            self.shown = turn.sequence();
+            self.followers.retain(|follower| !follower.is_closed());
+            for follower in &self.followers {
+                self.show(follower, turn);
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The product's side: it asks new SKUs to belong to it and tells all of them what to know.
+
+use super::{
+    Baton, Fault, System,
+    gather::Gather,
+    shell::{self, Accepted, Refused, Role, Turn},
+    sku::{self, ForProduct},
+};
+use crate::domain::{
+    By, Context, ProductId, Sku, Time,
+    product::{Command, Obligation, Refusal, Spec, State},
+    sku as stock,
+};
+use std::sync::Arc;
+
+/// A product as of some instant.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Which.
+    pub id: ProductId,
+    /// All of it.
+    pub state: State,
+    /// The command was accepted before, under the same key.
+    pub replayed: bool,
+}
+
+/// Why a product did not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The product refused.
+    Product(Refusal),
+    /// This SKU belongs to another product.
+    SkuTaken(Sku),
+}
+
+/// What a product answers.
+pub type ProductAnswer = Result<Product, Denied>;
+
+/// What a product hears.
+pub enum Message {
+    /// A retry is due.
+    Wake,
+    /// Go to rest if nothing holds you.
+    Rest,
+    /// What is here?
+    Read(Baton<ProductAnswer>),
+    /// Be like this.
+    Propose { spec: Box<Spec>, context: Context, baton: Baton<ProductAnswer> },
+    /// Sell it no more.
+    Archive { context: Context, baton: Baton<ProductAnswer> },
+    /// A SKU answered.
+    SkuAnswered { sku: Sku, revision: u64, result: Result<(), stock::Refusal> },
+}
+
+impl shell::Message for Message {
+    fn wake() -> Self {
+        Message::Wake
+    }
+
+    fn rest() -> Self {
+        Message::Rest
+    }
+
+    fn fail(self, fault: Fault) {
+        match self {
+            Message::Read(baton)
+            | Message::Propose { baton, .. }
+            | Message::Archive { baton, .. } => baton.send(Err(fault)),
+            Message::Wake | Message::Rest | Message::SkuAnswered { .. } => {}
+        }
+    }
+}
+
+/// The actor of one product.
+pub struct Actor {
+    id: ProductId,
+    gather: Option<Gather<Obligation>>,
+    /// Whoever waits until the change has reached every SKU, or is rejected.
+    callers: Vec<(Baton<ProductAnswer>, bool)>,
+    rejected: Option<Sku>,
+}
+
+impl Role for Actor {
+    type Machine = State;
+    type Id = ProductId;
+    type Message = Message;
+
+    fn new(id: ProductId, _: Arc<System>, _: u64) -> Self {
+        Actor { id, gather: None, callers: vec![], rejected: None }
+    }
+
+    fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
+        match message {
+            Message::Wake | Message::Rest => {}
+            Message::Read(baton) => {
+                let answer = self.product(turn, false);
+                turn.answer(baton, Ok(answer));
+            }
+            Message::Propose { spec, context, baton } => {
+                self.decide(&Command::Propose(spec), context, baton, turn);
+            }
+            Message::Archive { context, baton } => {
+                self.decide(&Command::Archive, context, baton, turn);
+            }
+            Message::SkuAnswered { sku, revision, result } => {
+                self.sku_answered(&sku, revision, result, turn);
+            }
+        }
+    }
+
+    fn settle(&mut self, turn: &mut Turn<Self>) {
+        match turn.state().obligations().first() {
+            Some(owed) => self.ask_skus(*owed, turn),
+            None => {
+                self.gather = None;
+                self.answer_callers(turn);
+            }
+        }
+    }
+
+    fn retry_at(&self) -> Option<Time> {
+        self.gather.as_ref().map(Gather::ask_at)
+    }
+
+    fn may_rest(&self, state: &State) -> bool {
+        self.callers.is_empty() && state.obligations().is_empty()
+    }
+}
+
+impl Actor {
+    fn product(&self, turn: &Turn<Self>, replayed: bool) -> ProductAnswer {
+        if turn.state().spec().is_none() {
+            return Err(Denied::Product(Refusal::UnknownProduct));
+        }
+        Ok(Product { id: self.id, state: turn.state().clone(), replayed })
+    }
+
+    fn decide(
+        &mut self,
+        command: &Command,
+        context: Context,
+        baton: Baton<ProductAnswer>,
+        turn: &mut Turn<Self>,
+    ) {
+        match turn.decide_once(command, context) {
+            Ok(Accepted::Before) if !turn.state().obligations().is_empty() => {
+                turn.answer(baton, Err(Fault::InProgress));
+            }
+            Ok(accepted) => self.callers.push((baton, accepted == Accepted::Before)),
+            Err(Refused::Rule(refusal)) => {
+                turn.answer(baton, Ok(Err(Denied::Product(refusal))));
+            }
+            Err(Refused::Fault(fault)) => turn.answer(baton, Err(fault)),
+        }
+    }
+
+    fn ask_skus(&mut self, owed: Obligation, turn: &mut Turn<Self>) {
+        let wishes = wishes(turn.state(), owed);
+        let asked = match &mut self.gather {
+            Some(gather) if gather.what == owed => gather.overdue(turn.now()),
+            _ => {
+                let skus: Vec<Sku> = wishes.iter().map(|(sku, _)| sku.clone()).collect();
+                self.gather = Some(Gather::new(owed, skus.clone(), turn.now()));
+                skus
+            }
+        };
+        let (product, revision) = (self.id, turn.state().revision());
+        for (sku, wish) in wishes.into_iter().filter(|(sku, _)| asked.contains(sku)) {
+            let message = sku::Message::ForProduct { product, revision, wish };
+            turn.tell::<sku::Actor>(sku, message);
+        }
+        self.record_when_complete(turn);
+    }
+
+    fn sku_answered(
+        &mut self,
+        sku: &Sku,
+        revision: u64,
+        result: Result<(), stock::Refusal>,
+        turn: &mut Turn<Self>,
+    ) {
+        if revision == turn.state().revision() {
+            if let Some(gather) = &mut self.gather {
+                gather.answered(sku, result);
+            }
+            self.record_when_complete(turn);
+        }
+    }
+
+    fn record_when_complete(&mut self, turn: &mut Turn<Self>) {
+        let Some(gather) = self.gather.take_if(|gather| gather.complete()) else { return };
+        let revision = turn.state().revision();
+        let taken = gather.refused().first().map(|(sku, _)| sku.clone());
+        let command = match gather.what {
+            Obligation::Claim => {
+                self.rejected.clone_from(&taken);
+                Command::RecordClaims { revision, taken }
+            }
+            Obligation::Unclaim => Command::RecordUnclaimed { revision },
+            Obligation::List => Command::RecordListed { revision },
+        };
+        turn.record(&command, By::Product(self.id));
+        self.settle(turn);
+    }
+
+    fn answer_callers(&mut self, turn: &mut Turn<Self>) {
+        let rejected = self.rejected.take();
+        for (baton, replayed) in std::mem::take(&mut self.callers) {
+            let answer = match &rejected {
+                Some(sku) => Err(Denied::SkuTaken(sku.clone())),
+                None => self.product(turn, replayed),
+            };
+            turn.answer(baton, Ok(answer));
+        }
+    }
+}
+
+/// What the obligation means for each SKU.
+fn wishes(state: &State, owed: Obligation) -> Vec<(Sku, ForProduct)> {
+    match owed {
+        Obligation::Claim => {
+            state.new_skus().into_iter().map(|sku| (sku, ForProduct::Claim)).collect()
+        }
+        Obligation::Unclaim => {
+            state.new_skus().into_iter().map(|sku| (sku, ForProduct::Unclaim)).collect()
+        }
+        Obligation::List => {
+            let title = state.spec().map_or("", |spec| spec.title.as_str());
+            let listings = state.listings().into_iter().map(|(sku, variant)| {
+                let wish = match variant {
+                    Some(variant) => ForProduct::List {
+                        title: full_title(title, &variant.title),
+                        price: variant.price,
+                        units: variant.units,
+                    },
+                    None => ForProduct::Delist,
+                };
+                (sku, wish)
+            });
+            listings.collect()
+        }
+    }
+}
+
+fn full_title(product: &str, variant: &str) -> String {
+    if variant.is_empty() || variant == product {
+        product.to_owned()
+    } else {
+        format!("{product}: {variant}")
+    }
+}

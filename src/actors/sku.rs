@@ -1,0 +1,310 @@
+//! The SKU's side of every conversation: it decides and answers, and owes nothing.
+
+use super::{
+    Baton, Fault, Outbox, System,
+    cart::{self, CartAnswer},
+    order, product,
+    shell::{self, Accepted, Refused, Role, Turn},
+};
+use crate::{
+    domain::{
+        By, CartId, Context, Money, OrderId, ProductId, Sku, Time,
+        sku::{Command, Refusal, Reserve, Sale, State, TakeOver},
+    },
+    views::board::{Level, Slot},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What an order wants of a SKU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForOrder {
+    /// The units are sold.
+    Commit,
+    /// The units are the cart's again.
+    HandBack,
+    /// The units are not wanted.
+    Return,
+    /// The answer to `Return` is recorded.
+    Forget,
+}
+
+/// What a product wants of a SKU.
+#[derive(Clone, Debug)]
+pub enum ForProduct {
+    /// Belong here.
+    Claim,
+    /// Don't, after all.
+    Unclaim,
+    /// Know title and price of a revision; units count the first time.
+    List { title: String, price: Money, units: u64 },
+    /// Take no more reservations.
+    Delist,
+}
+
+/// What a SKU hears.
+pub enum Message {
+    /// A deadline is due.
+    Wake,
+    /// Go to rest if nothing holds you.
+    Rest,
+    /// What is here?
+    Read(Baton<Stock>),
+    /// A cart asks for units; the answer goes to the cart, with the baton.
+    Reserve { wish: Reserve, context: Context, baton: Baton<CartAnswer> },
+    /// A cart could not record an answer.
+    Release { cart: CartId, keep_units: u32 },
+    /// An order takes a cart's units over.
+    TakeOver(TakeOver),
+    /// An order's obligation.
+    ForOrder { order: OrderId, units: u32, wish: ForOrder },
+    /// A product's obligation.
+    ForProduct { product: ProductId, revision: u64, wish: ForProduct },
+    /// An admin's command.
+    Admin { command: Command, context: Context, baton: Baton<Result<Managed, Refusal>> },
+}
+
+/// An admin's command went through.
+#[derive(Clone, Debug)]
+pub struct Managed {
+    /// The SKU as it is now.
+    pub stock: Stock,
+    /// The command was accepted before, under the same key.
+    pub replayed: bool,
+}
+
+/// What everybody may know of a SKU.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stock {
+    /// Its code.
+    pub sku: Sku,
+    /// The product that owns it; none for an unknown SKU.
+    pub product: Option<ProductId>,
+    /// Its title.
+    pub title: String,
+    /// The list price.
+    pub price: Option<Money>,
+    /// Units in the house.
+    pub on_hand: u64,
+    /// Units claimed.
+    pub reserved: u64,
+    /// Units sold, less those returned.
+    pub sold: u64,
+    /// Units anyone may reserve.
+    pub free: u64,
+    /// The low-stock mark.
+    pub low_stock_at: u64,
+    /// The terms of its sale.
+    pub sale: Option<Sale>,
+    /// Units by location.
+    pub locations: BTreeMap<String, u64>,
+}
+
+/// The actor of one SKU.
+pub struct Actor {
+    sku: Sku,
+    slot: Arc<Slot>,
+    last_used: Time,
+    resting: bool,
+    idle_ms: u64,
+}
+
+impl shell::Message for Message {
+    fn wake() -> Self {
+        Message::Wake
+    }
+
+    fn rest() -> Self {
+        Message::Rest
+    }
+
+    fn fail(self, fault: Fault) {
+        match self {
+            Message::Read(baton) => baton.send(Err(fault)),
+            Message::Reserve { baton, .. } => baton.send(Err(fault)),
+            Message::Admin { baton, .. } => baton.send(Err(fault)),
+            Message::Wake
+            | Message::Rest
+            | Message::Release { .. }
+            | Message::TakeOver(_)
+            | Message::ForOrder { .. }
+            | Message::ForProduct { .. } => {}
+        }
+    }
+}
+
+impl Role for Actor {
+    type Machine = State;
+    type Id = Sku;
+    type Message = Message;
+
+    fn new(sku: Sku, system: Arc<System>, _: u64) -> Self {
+        let slot = system.board.slot(&sku);
+        let idle_ms = system.settings.idle_ms;
+        Actor { sku, slot, last_used: system.now(), resting: false, idle_ms }
+    }
+
+    fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
+        self.resting = matches!(message, Message::Rest)
+            && turn.now().ms_since(self.last_used) >= self.idle_ms;
+        if !matches!(message, Message::Rest | Message::Wake) {
+            self.last_used = turn.now();
+        }
+        match message {
+            Message::Wake | Message::Rest => {}
+            Message::Read(baton) => {
+                let stock = self.stock(turn.state());
+                turn.answer(baton, Ok(stock));
+            }
+            Message::Reserve { wish, context, baton } => self.reserve(wish, context, baton, turn),
+            Message::Release { cart, keep_units } => {
+                turn.record(&Command::Release { cart, keep_units }, By::Cart(cart));
+            }
+            Message::TakeOver(wish) => self.take_over(wish, turn),
+            Message::ForOrder { order, units, wish } => self.for_order(order, units, wish, turn),
+            Message::ForProduct { product, revision, wish } => {
+                self.for_product(product, revision, wish, turn);
+            }
+            Message::Admin { command, context, baton } => {
+                let answer = match turn.decide_once(&command, context) {
+                    Ok(accepted) => {
+                        let stock = self.stock(turn.state());
+                        Ok(Ok(Managed { stock, replayed: accepted == Accepted::Before }))
+                    }
+                    Err(Refused::Rule(refusal)) => Ok(Err(refusal)),
+                    Err(Refused::Fault(fault)) => Err(fault),
+                };
+                turn.answer(baton, answer);
+            }
+        }
+    }
+
+    fn settle(&mut self, _: &mut Turn<Self>) {}
+
+    fn retry_at(&self) -> Option<Time> {
+        None
+    }
+
+    fn may_rest(&self, state: &State) -> bool {
+        self.resting || state.product().is_none()
+    }
+
+    fn post(&self, state: &State, outbox: &mut Outbox, last: usize) {
+        outbox.post(self.slot.clone(), level(state), last);
+    }
+}
+
+/// What the board shows of a SKU.
+pub fn level(state: &State) -> Level {
+    Level {
+        free: state.free(),
+        reserved: state.reserved(),
+        sold: state.sold(),
+        known: state.product().is_some(),
+    }
+}
+
+impl Actor {
+    fn stock(&self, state: &State) -> Stock {
+        Stock {
+            sku: self.sku.clone(),
+            product: state.product(),
+            title: state.title().to_owned(),
+            price: state.price(),
+            on_hand: state.on_hand(),
+            reserved: state.reserved(),
+            sold: state.sold(),
+            free: state.free(),
+            low_stock_at: state.low_stock_at(),
+            sale: state.sale().cloned(),
+            locations: state.locations().clone(),
+        }
+    }
+
+    fn reserve(
+        &self,
+        wish: Reserve,
+        context: Context,
+        baton: Baton<CartAnswer>,
+        turn: &mut Turn<Self>,
+    ) {
+        let (cart, sequence) = (wish.cart, wish.sequence);
+        // The cart remembers the key; here the sequence does, so the key stays out of the head.
+        let command = Context { fingerprint: None, ..context };
+        let result = match turn.decide(&Command::Reserve(wish), command) {
+            Ok(()) => {
+                let claim = turn.state().claim_of(cart, turn.now());
+                Ok(claim.map(|claim| cart::Claimed {
+                    units: claim.units,
+                    until: claim.until,
+                    price: claim.price,
+                    title: turn.state().title().to_owned(),
+                }))
+            }
+            Err(Refused::Rule(refusal)) => Err(refusal),
+            Err(Refused::Fault(fault)) => {
+                turn.tell::<cart::Actor>(cart, cart::Message::Missed { sequence });
+                turn.answer(baton, Err(fault));
+                return;
+            }
+        };
+        let sku = self.sku.clone();
+        turn.tell::<cart::Actor>(
+            cart,
+            cart::Message::Reserved { sku, sequence, context, result, baton },
+        );
+    }
+
+    fn take_over(&self, wish: TakeOver, turn: &mut Turn<Self>) {
+        let order = wish.order;
+        let context = turn.context(By::Order(order));
+        let result = match turn.decide(&Command::TakeOver(wish), context) {
+            Ok(()) => Ok(()),
+            Err(Refused::Rule(refusal)) => Err(refusal),
+            Err(Refused::Fault(_)) => return, // the order asks again
+        };
+        let sku = self.sku.clone();
+        turn.tell::<order::Actor>(order, order::Message::TookOver { sku, result });
+    }
+
+    fn for_order(&self, order: OrderId, units: u32, wish: ForOrder, turn: &mut Turn<Self>) {
+        let command = match wish {
+            ForOrder::Commit => Command::Commit { order, units },
+            ForOrder::HandBack => Command::HandBack { order },
+            ForOrder::Return => Command::Return { order, units },
+            ForOrder::Forget => Command::Forget { order },
+        };
+        let context = turn.context(By::Order(order));
+        let result = match turn.decide(&command, context) {
+            Ok(()) => Ok(()),
+            Err(Refused::Rule(refusal)) => Err(refusal),
+            Err(Refused::Fault(_)) => return,
+        };
+        let sku = self.sku.clone();
+        turn.tell::<order::Actor>(order, order::Message::SkuAnswered { sku, wish, result });
+    }
+
+    fn for_product(
+        &self,
+        product: ProductId,
+        revision: u64,
+        wish: ForProduct,
+        turn: &mut Turn<Self>,
+    ) {
+        let command = match wish {
+            ForProduct::Claim => Command::Claim { product },
+            ForProduct::Unclaim => Command::Unclaim { product },
+            ForProduct::List { title, price, units } => {
+                Command::List { product, revision, title, price, units }
+            }
+            ForProduct::Delist => Command::Delist { product, revision },
+        };
+        let context = turn.context(By::Product(product));
+        let result = match turn.decide(&command, context) {
+            Ok(()) => Ok(()),
+            Err(Refused::Rule(refusal)) => Err(refusal),
+            Err(Refused::Fault(_)) => return,
+        };
+        let sku = self.sku.clone();
+        turn.tell::<product::Actor>(product, product::Message::SkuAnswered { sku, revision, result });
+    }
+}
