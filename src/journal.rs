@@ -9,9 +9,11 @@
 pub mod batch;
 pub mod entry;
 pub mod file;
+pub mod keyring;
 pub mod log;
 pub mod memory;
 pub mod position;
+pub mod secret;
 
 #[cfg(test)]
 mod conformance;
@@ -22,6 +24,8 @@ mod scan;
 pub use batch::{Batch, BatchBuilder, BatchRef, Flaw, Framed, MAX_BATCH_BYTES};
 pub use entry::{EntryRef, Head};
 pub use file::FileLog;
+pub use keyring::Keyring;
 pub use log::{Error, LogReader, Mark, Opened, ShardLog, Visit};
 pub use memory::{MemoryLog, MemoryStore};
 pub use position::{Hash, Position, Tail};
+pub use secret::Secret;
