@@ -7,6 +7,7 @@
 //! folder: it imports `domain` and crates, and what it calls durable has been synced.
 
 pub mod batch;
+pub mod checkpoint;
 pub mod entry;
 pub mod file;
 pub mod keyring;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod memory;
 pub mod position;
 pub mod secret;
+pub mod state;
 
 #[cfg(test)]
 mod conformance;
@@ -22,6 +24,7 @@ mod disk;
 mod scan;
 
 pub use batch::{Batch, BatchBuilder, BatchRef, Flaw, Framed, MAX_BATCH_BYTES};
+pub use checkpoint::Checkpoint;
 pub use entry::{EntryRef, Head};
 pub use file::FileLog;
 pub use keyring::Keyring;
@@ -29,3 +32,4 @@ pub use log::{Error, LogReader, Mark, Opened, ShardLog, Visit};
 pub use memory::{MemoryLog, MemoryStore};
 pub use position::{Hash, Position, Tail};
 pub use secret::Secret;
+pub use state::{StateStore, Tree};

@@ -198,7 +198,7 @@ impl BatchBuilder {
 pub fn epoch(tail: &Tail) -> (Vec<u8>, Tail) {
     let opening = Tail { epoch: tail.epoch + 1, ..*tail };
     let mut builder = BatchBuilder::default();
-    let next = builder.finish(&opening).map(|framed| framed.next).unwrap_or(opening);
+    let next = builder.finish(&opening).map_or(opening, |framed| framed.next);
     (builder.buffer, next)
 }
 

@@ -5,7 +5,10 @@
 //! Invariants: a key is handed out only when it is durable, and never twice; an erased key is
 //! zeros and stays so. No key is kept in memory, so erasing one has nothing left to forget.
 
-use super::disk::{self, Failure, Naming as _};
+use super::{
+    cut,
+    disk::{self, Failure, Naming as _},
+};
 use crate::domain::Sealed;
 use chacha20poly1305::{
     ChaCha20Poly1305, KeyInit as _,
@@ -255,8 +258,9 @@ fn nonce(field: u8) -> [u8; 12] {
 
 /// Bound to the ciphertext: it opens only under its own key's number and field.
 fn associated(key: u64, field: u8) -> [u8; 9] {
-    let [a, b, c, d, e, f, g, h] = key.to_le_bytes();
-    [a, b, c, d, e, f, g, h, field]
+    let mut bytes = [field; 9];
+    cut::put(&mut bytes, 0, &key.to_le_bytes());
+    bytes
 }
 
 #[cfg(test)]

@@ -68,8 +68,14 @@ impl<'s> Scan<'s> {
         let batch = BatchRef::verify(rest, self.tail.next).map_err(|flaw| match flaw {
             // Its checksum is right, or it says so itself: no crash wrote this.
             Flaw::Version(_) | Flaw::Count | Flaw::Entry(_) => Stop::Corrupt(flaw.to_string()),
-            Flaw::Blank | Flaw::Short | Flaw::Magic | Flaw::Position(_) => Stop::Open(flaw),
-            Flaw::Length(_) | Flaw::Crc | Flaw::Chain | Flaw::Epoch { .. } => Stop::Open(flaw),
+            Flaw::Blank
+            | Flaw::Short
+            | Flaw::Magic
+            | Flaw::Position(_)
+            | Flaw::Length(_)
+            | Flaw::Crc
+            | Flaw::Chain
+            | Flaw::Epoch { .. } => Stop::Open(flaw),
         })?;
         let next = self.tail.follow(&batch).map_err(|flaw| Stop::Corrupt(flaw.to_string()))?;
         if batch.position >= self.from {
