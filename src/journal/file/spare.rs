@@ -56,8 +56,10 @@ impl Spare {
 impl Drop for Spare {
     fn drop(&mut self) {
         if let Some(making) = self.making.take() {
-            // Nobody may write into the folder once its lock is gone.
+            // Nobody may write into the folder once its lock is gone. A file that stays behind
+            // only takes room: the next one is made over it.
             let _ = making.join();
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
