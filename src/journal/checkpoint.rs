@@ -35,7 +35,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Store or disk failed; the last checkpoint stands.
-    pub fn write(&self, store: &impl StateStore, path: &Path) -> Result<(), state::Error> {
+    pub fn write(&self, store: &dyn StateStore, path: &Path) -> Result<(), state::Error> {
         let bytes = self.to_bytes();
         store.flush()?;
         store.put(Tree::Checkpoint, KEY, &bytes)?;
@@ -48,7 +48,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The store failed.
-    pub fn in_store(store: &impl StateStore) -> Result<Option<Checkpoint>, state::Error> {
+    pub fn in_store(store: &dyn StateStore) -> Result<Option<Checkpoint>, state::Error> {
         let bytes = store.get(Tree::Checkpoint, KEY)?;
         Ok(bytes.and_then(|bytes| Checkpoint::from_bytes(&bytes)))
     }
