@@ -132,7 +132,7 @@ macro_rules! uuid_id {
 
 struct SixteenBytes;
 
-impl<'de> serde::de::Visitor<'de> for SixteenBytes {
+impl serde::de::Visitor<'_> for SixteenBytes {
     type Value = Uuid;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

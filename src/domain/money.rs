@@ -27,7 +27,9 @@ impl Currency {
     /// Digits behind the decimal point: 2 for USD, 0 for JPY, 3 for KWD.
     #[must_use]
     pub fn exponent(&self) -> u16 {
-        iso_currency::Currency::from_code(self.code()).and_then(|c| c.exponent()).unwrap_or(2)
+        iso_currency::Currency::from_code(self.code())
+            .and_then(iso_currency::Currency::exponent)
+            .unwrap_or(2)
     }
 }
 
