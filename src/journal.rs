@@ -7,11 +7,15 @@
 //! folder: it imports `domain` and crates, and what it calls durable has been synced.
 
 pub mod batch;
+pub mod checkpoint;
 pub mod entry;
 pub mod file;
+pub mod keyring;
 pub mod log;
 pub mod memory;
 pub mod position;
+pub mod secret;
+pub mod state;
 
 #[cfg(test)]
 mod conformance;
@@ -20,8 +24,12 @@ mod disk;
 mod scan;
 
 pub use batch::{Batch, BatchBuilder, BatchRef, Flaw, Framed, MAX_BATCH_BYTES};
+pub use checkpoint::Checkpoint;
 pub use entry::{EntryRef, Head};
 pub use file::FileLog;
+pub use keyring::Keyring;
 pub use log::{Error, LogReader, Mark, Opened, ShardLog, Visit};
 pub use memory::{MemoryLog, MemoryStore};
 pub use position::{Hash, Position, Tail};
+pub use secret::Secret;
+pub use state::{StateStore, Tree};

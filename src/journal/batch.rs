@@ -14,8 +14,14 @@
 //! Integers are little-endian. A batch without entries opens an epoch. Invariant: a [`BatchRef`]
 //! or [`Batch`] has passed every check that needs no other batch; [`Tail::follow`] does the rest.
 
+mod builder;
+
+#[cfg(test)]
+mod tests;
+
 use super::{EntryRef, Hash, Position, Tail, cut, entry};
-use crate::domain::{Context, EntityId};
+
+pub use builder::{BatchBuilder, Cut, Framed, TooLarge, epoch};
 
 /// The largest batch, header included.
 pub const MAX_BATCH_BYTES: usize = 512 * 1024;
@@ -69,137 +75,6 @@ pub enum Flaw {
         /// The batch's before it.
         last: u64,
     },
-}
-
-/// A batch would be larger than [`MAX_BATCH_BYTES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a batch of {0} bytes is too large; cut it between decisions at {MAX_BATCH_BYTES} bytes")]
-pub struct TooLarge(pub usize);
-
-/// A batch ready to append.
-#[derive(Clone, Copy, Debug)]
-pub struct Framed<'a> {
-    /// Header and body.
-    pub bytes: &'a [u8],
-    /// Where the log ends behind it.
-    pub next: Tail,
-}
-
-/// A place in a [`BatchBuilder`] to go back to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    bytes: usize,
-    entries: u32,
-}
-
-/// A reusable buffer that entries are encoded into and that becomes a batch in place.
-#[derive(Debug)]
-pub struct BatchBuilder {
-    buffer: Vec<u8>,
-    entries: u32,
-}
-
-impl Default for BatchBuilder {
-    fn default() -> Self {
-        BatchBuilder { buffer: vec![0; HEADER_BYTES], entries: 0 }
-    }
-}
-
-impl BatchBuilder {
-    /// Appends one entry and returns its offset: its position is [`Tail::next`] plus that.
-    ///
-    /// # Errors
-    /// What `payload` returned; the batch is as it was.
-    pub fn entry<E>(
-        &mut self,
-        entity: &EntityId,
-        sequence: u64,
-        version: u8,
-        context: &Context,
-        payload: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<usize, E> {
-        let offset = self.buffer.len();
-        entry::write(&mut self.buffer, entity, sequence, version, context, payload)?;
-        self.entries += 1;
-        Ok(offset)
-    }
-
-    /// Bytes so far, header included.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Entries so far.
-    #[must_use]
-    pub fn entries(&self) -> u32 {
-        self.entries
-    }
-
-    /// Whether nothing has been appended.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries == 0
-    }
-
-    /// Here, to come back to with [`BatchBuilder::truncate`] or [`BatchBuilder::split_off`].
-    #[must_use]
-    pub fn cut(&self) -> Cut {
-        Cut { bytes: self.buffer.len(), entries: self.entries }
-    }
-
-    /// Takes back all entries appended since `cut`.
-    pub fn truncate(&mut self, cut: Cut) {
-        self.buffer.truncate(cut.bytes);
-        self.entries = self.entries.min(cut.entries);
-    }
-
-    /// Moves all entries appended since `cut` to the end of `other`, for a decision that would
-    /// make this batch too large.
-    pub fn split_off(&mut self, cut: Cut, other: &mut BatchBuilder) {
-        other.buffer.extend_from_slice(self.buffer.get(cut.bytes..).unwrap_or_default());
-        other.entries += self.entries.saturating_sub(cut.entries);
-        self.truncate(cut);
-    }
-
-    /// Makes the buffer empty again and keeps its memory.
-    pub fn clear(&mut self) {
-        self.buffer.truncate(HEADER_BYTES);
-        self.entries = 0;
-    }
-
-    /// Fills in the header for a batch that stands at `tail`. Finishing again behind the same
-    /// tail gives the same bytes.
-    ///
-    /// # Errors
-    /// The batch is larger than a batch may be.
-    pub fn finish(&mut self, tail: &Tail) -> Result<Framed<'_>, TooLarge> {
-        let bytes = self.buffer.len();
-        let body = bytes.saturating_sub(HEADER_BYTES);
-        let body = u32::try_from(body).ok().filter(|_| bytes <= MAX_BATCH_BYTES);
-        let body = body.ok_or(TooLarge(bytes))?;
-        let buffer = self.buffer.as_mut_slice();
-        cut::put(buffer, 0, &MAGIC);
-        cut::put(buffer, 7, &[VERSION]);
-        cut::put(buffer, 8, &tail.epoch.to_le_bytes());
-        cut::put(buffer, 16, &tail.next.0.to_le_bytes());
-        cut::put(buffer, 24, &self.entries.to_le_bytes());
-        cut::put(buffer, 28, &body.to_le_bytes());
-        cut::put(buffer, 32, &tail.hash.0);
-        let crc = crc(buffer).unwrap_or_default();
-        cut::put(buffer, CRC_AT, &crc.to_le_bytes());
-        let next = Tail { hash: Hash::of(buffer), next: tail.next.plus(bytes), ..*tail };
-        Ok(Framed { bytes: buffer, next })
-    }
-}
-
-/// The batch without entries that opens the epoch after `tail`'s.
-#[must_use]
-pub fn epoch(tail: &Tail) -> (Vec<u8>, Tail) {
-    let opening = Tail { epoch: tail.epoch + 1, ..*tail };
-    let mut builder = BatchBuilder::default();
-    let next = builder.finish(&opening).map(|framed| framed.next).unwrap_or(opening);
-    (builder.buffer, next)
 }
 
 fn crc(batch: &[u8]) -> Option<u32> {
@@ -360,7 +235,3 @@ impl Tail {
         Ok(Tail { epoch: batch.epoch, next: batch.end(), hash: batch.hash() })
     }
 }
-
-#[cfg(test)]
-#[path = "batch_tests.rs"]
-mod tests;

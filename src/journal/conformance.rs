@@ -179,6 +179,44 @@ pub(super) fn a_last_batch_whose_first_bytes_are_missing_is_torn(bench: &mut imp
     assert_eq!(opened.torn_bytes, bytes.len() as u64);
 }
 
+pub(super) fn whichever_sectors_of_the_last_batch_survive_it_is_whole_or_gone(
+    bench: &mut impl Bench,
+) {
+    for subset in 0..64_u32 {
+        let mut log = bench.open();
+        // Another alignment each time, so that sectors cut the header at all its fields.
+        append(&mut log, &[&vec![3; 13 * subset as usize % 97]]);
+        let end = log.tail();
+        drop(log);
+        let (whole, next) = fill(&end, &[&[9; 2000]]);
+        let mut left = whole.clone();
+        for (at, byte) in left.iter_mut().enumerate() {
+            let sector = end.next.plus(at).0 / 512 - end.next.0 / 512;
+            *byte *= u8::from(subset & (1 << sector) != 0);
+        }
+        bench.leave(end.next, &left);
+        let opened = bench.open_from(Position(0), &mut |_| Ok(())).unwrap().1;
+        let expected = if left == whole { next } else { end };
+        assert_eq!(opened.tail, expected, "sectors {subset:b} at {}", end.next);
+    }
+}
+
+pub(super) fn a_batch_without_entries_is_refused(bench: &mut impl Bench) {
+    let mut log = bench.open();
+    let (bytes, next) = fill(&log.tail(), &[]);
+    assert!(matches!(log.append(&bytes, next), Err(Error::Misplaced { .. })));
+}
+
+pub(super) fn another_format_version_is_refused_by_name(bench: &mut impl Bench) {
+    let log = bench.open();
+    let end = log.tail();
+    drop(log);
+    let (mut bytes, _) = fill(&end, &[b"from the future"]);
+    bytes[7] = 2;
+    bench.leave(end.next, &bytes);
+    assert!(bench.refusal().contains("has format version 2 at byte"), "{}", bench.refusal());
+}
+
 pub(super) fn a_whole_batch_beyond_the_mark_is_kept(bench: &mut impl Bench) {
     let log = bench.open();
     let end = log.tail();
@@ -278,6 +316,9 @@ macro_rules! suite {
             a_visitor_can_refuse_a_batch
             a_torn_last_batch_is_dropped
             a_last_batch_whose_first_bytes_are_missing_is_torn
+            whichever_sectors_of_the_last_batch_survive_it_is_whole_or_gone
+            a_batch_without_entries_is_refused
+            another_format_version_is_refused_by_name
             a_whole_batch_beyond_the_mark_is_kept
             more_than_one_torn_batch_is_corruption
             rot_below_the_mark_is_refused_at_every_byte

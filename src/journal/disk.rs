@@ -18,6 +18,12 @@ pub struct Failure {
     pub source: io::Error,
 }
 
+impl Failure {
+    pub(super) fn new(verb: &str, path: &Path, source: io::Error) -> Failure {
+        Failure { what: format!("{verb} {}", path.display()), source }
+    }
+}
+
 /// Names the operation and the file.
 pub(super) trait Naming<T> {
     fn naming(self, verb: &str, path: &Path) -> Result<T, Failure>;
@@ -25,10 +31,7 @@ pub(super) trait Naming<T> {
 
 impl<T, E: Into<io::Error>> Naming<T> for Result<T, E> {
     fn naming(self, verb: &str, path: &Path) -> Result<T, Failure> {
-        self.map_err(|source| Failure {
-            what: format!("{verb} {}", path.display()),
-            source: source.into(),
-        })
+        self.map_err(|source| Failure::new(verb, path, source.into()))
     }
 }
 

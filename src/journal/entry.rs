@@ -23,9 +23,6 @@ use crate::domain::{
 };
 use uuid::Uuid;
 
-/// Bytes before the entity id.
-pub const FIXED_BYTES: usize = 40;
-
 const BY_BITS: u8 = 0b0111;
 const FINGERPRINT_BIT: u8 = 0b1000;
 

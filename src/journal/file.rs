@@ -244,8 +244,7 @@ impl LogReader for FileReader {
             return Ok(None);
         }
         let mut buffer = Vec::new();
-        let segment =
-            self.read(at, BATCH_GUESS_BYTES, &mut buffer, |bytes| BatchRef::claimed_bytes(bytes))?;
+        let segment = self.read(at, BATCH_GUESS_BYTES, &mut buffer, BatchRef::claimed_bytes)?;
         let batch = Batch::verify(buffer, at);
         batch.map(Some).map_err(|flaw: Flaw| flaw.at(segment.path, at.0 - segment.base))
     }

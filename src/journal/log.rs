@@ -45,7 +45,7 @@ pub trait LogReader: Clone + Send + Sync + 'static {
     fn entry<'b>(&self, at: Position, buffer: &'b mut Vec<u8>) -> Result<EntryRef<'b>, Error>;
 }
 
-/// Sees each verified batch during an open. What it returns as an error is why the batch can't
+/// Sees each verified batch during an open; what it saw counts only when the open succeeds. What it returns as an error is why the batch can't
 /// be right, and the open fails as [`Error::Corrupt`] naming it.
 pub type Visit<'v> = dyn FnMut(&BatchRef<'_>) -> Result<(), String> + 'v;
 
@@ -104,6 +104,19 @@ pub enum Error {
         /// What does not check.
         why: String,
     },
+    /// The log was written by another build, or the byte that says so is damaged.
+    #[error(
+        "{} has format version {found} at byte {offset}, not {}; open the store with the build \
+         that wrote it, or restore it from a copy", segment.display(), super::batch::VERSION
+    )]
+    Version {
+        /// The segment file.
+        segment: PathBuf,
+        /// The offset in that file.
+        offset: u64,
+        /// What it says.
+        found: u8,
+    },
     /// The batch is beyond the limit.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -126,8 +139,10 @@ pub(super) fn check_place(framed: &[u8], tail: &Tail, next: &Tail) -> Result<(),
         return Err(TooLarge(framed.len()).into());
     }
     let fits = BatchRef::header(framed, tail.next).is_ok_and(|(batch, _)| {
-        let lengths = batch.bytes().len() == framed.len() && batch.end() == next.next;
-        lengths && batch.previous == tail.hash && batch.epoch == next.epoch
+        // Only an open begins an epoch, so here every batch has entries.
+        let whole = batch.bytes().len() == framed.len() && batch.entries > 0;
+        let leads_there = batch.end() == next.next && next.epoch == tail.epoch;
+        whole && leads_there && batch.previous == tail.hash && batch.epoch == tail.epoch
     });
     let found = Position(next.next.0.saturating_sub(framed.len() as u64));
     if fits { Ok(()) } else { Err(Error::Misplaced { found, tail: tail.next }) }

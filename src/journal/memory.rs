@@ -8,7 +8,7 @@
 use super::{
     Batch, BatchRef, EntryRef, Error, Flaw, LogReader, Opened, Position, ShardLog, Tail, Visit,
     batch, entry, log,
-    scan::{MarkRead, Scan, Stop},
+    scan::{MarkRead, Scan},
 };
 use std::{
     collections::VecDeque,
@@ -127,10 +127,8 @@ fn inspect(state: &State, from: Position, visit: &mut Visit<'_>) -> Result<Opene
     let mut scan = Scan::new(state.mark, from, visit);
     let (good, stop) = scan.walk(&state.durable);
     let rest = state.durable.get(good..).unwrap_or_default();
-    let opened = match stop {
-        Stop::Open(flaw) => scan.finish(rest, flaw, false),
-        Stop::Corrupt(why) => Err(why),
-    };
+    let flaw = stop.open_flaw(&memory(), good as u64)?;
+    let opened = scan.finish(rest, flaw, false);
     opened.map_err(|why| Error::Corrupt { segment: memory(), offset: good as u64, why })
 }
 

@@ -6,9 +6,10 @@
 //! beyond the mark. Everything else that does not check is corruption.
 
 use super::{
-    BatchRef, Flaw, MAX_BATCH_BYTES, Mark, Opened, Position, Tail, Visit,
+    BatchRef, Error, Flaw, MAX_BATCH_BYTES, Mark, Opened, Position, Tail, Visit,
     batch::{HEADER_BYTES, MAGIC},
 };
+use std::path::Path;
 
 /// What a mark's bytes said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,20 @@ pub(super) enum Stop {
     Open(Flaw),
     /// Corrupt, wherever it stands.
     Corrupt(String),
+    /// Written by another build.
+    Version(u8),
+}
+
+impl Stop {
+    /// What may be the end, or the error that names the place.
+    pub(super) fn open_flaw(self, segment: &Path, offset: u64) -> Result<Flaw, Error> {
+        let segment = segment.to_owned();
+        match self {
+            Stop::Open(flaw) => Ok(flaw),
+            Stop::Corrupt(why) => Err(Error::Corrupt { segment, offset, why }),
+            Stop::Version(found) => Err(Error::Version { segment, offset, found }),
+        }
+    }
 }
 
 /// One walk from the log's beginning to its end.
@@ -66,10 +81,17 @@ impl<'s> Scan<'s> {
     fn step(&mut self, rest: &[u8]) -> Result<usize, Stop> {
         self.boundary()?;
         let batch = BatchRef::verify(rest, self.tail.next).map_err(|flaw| match flaw {
-            // Its checksum is right, or it says so itself: no crash wrote this.
-            Flaw::Version(_) | Flaw::Count | Flaw::Entry(_) => Stop::Corrupt(flaw.to_string()),
-            Flaw::Blank | Flaw::Short | Flaw::Magic | Flaw::Position(_) => Stop::Open(flaw),
-            Flaw::Length(_) | Flaw::Crc | Flaw::Chain | Flaw::Epoch { .. } => Stop::Open(flaw),
+            // Its checksum is right: no crash wrote this.
+            Flaw::Count | Flaw::Entry(_) => Stop::Corrupt(flaw.to_string()),
+            Flaw::Version(found) => Stop::Version(found),
+            Flaw::Blank
+            | Flaw::Short
+            | Flaw::Magic
+            | Flaw::Position(_)
+            | Flaw::Length(_)
+            | Flaw::Crc
+            | Flaw::Chain
+            | Flaw::Epoch { .. } => Stop::Open(flaw),
         })?;
         let next = self.tail.follow(&batch).map_err(|flaw| Stop::Corrupt(flaw.to_string()))?;
         if batch.position >= self.from {

@@ -42,10 +42,7 @@ pub(super) fn scan(folder: &Path, from: Position, visit: &mut Visit<'_>) -> Resu
     let mut current = Reading::open(folder, 0)?;
     loop {
         let stop = current.walk(&mut scan, &mut buffer)?;
-        let flaw = match stop {
-            Stop::Open(flaw) => flaw,
-            Stop::Corrupt(why) => return Err(current.corrupt(why)),
-        };
+        let flaw = stop.open_flaw(&current.path, current.offset)?;
         let Some(&next) = later.next() else {
             let beyond = current.read_rest(&mut buffer)?;
             let opened = scan.finish(&buffer, flaw, beyond);

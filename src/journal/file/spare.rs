@@ -1,7 +1,7 @@
 //! The next segment, made ahead on a thread of its own, so that rotation is a rename.
 //!
 //! A segment is written full of zeros and synced before use: its blocks are then allocated and
-//! initialised, so the sync of a batch has no metadata to write. Measured on ext4 over NVMe: 9,300
+//! initialised, so the sync of a batch has no metadata to write. Measured on ext4: 9,300
 //! appends of 4 KB a second, 6,600 on blocks that were only allocated, and a slowest sync of 2.3
 //! instead of 10.5 ms.
 
@@ -56,8 +56,10 @@ impl Spare {
 impl Drop for Spare {
     fn drop(&mut self) {
         if let Some(making) = self.making.take() {
-            // Nobody may write into the folder once its lock is gone.
+            // Nobody may write into the folder once its lock is gone. A file that stays behind
+            // only takes room: the next one is made over it.
             let _ = making.join();
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }

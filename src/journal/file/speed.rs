@@ -8,7 +8,7 @@ use std::time::Instant;
 #[ignore = "a measurement, not a test"]
 fn appends_and_scans_per_second() {
     let folder = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or(".".into())).unwrap();
-    for kilobytes in [4, 64, 400] {
+    for kilobytes in [1, 4, 64, 400] {
         let folder = folder.path().join(kilobytes.to_string());
         let mut log =
             FileLog::open(&folder, SEGMENT_BYTES, Position(0), &mut |_| Ok(())).unwrap().0;

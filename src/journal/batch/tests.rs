@@ -1,7 +1,7 @@
 //! What a batch refuses, and that it reads what it writes.
 
 use super::*;
-use crate::domain::{By, CartId, CommandId, Time};
+use crate::domain::{By, CartId, CommandId, Context, EntityId, Time};
 use std::convert::Infallible;
 use uuid::Uuid;
 
