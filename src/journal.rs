@@ -8,13 +8,19 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod codec;
+pub mod committer;
+pub mod entity;
 pub mod entry;
 pub mod file;
+pub mod fold;
 pub mod keyring;
 pub mod log;
 pub mod memory;
 pub mod position;
+pub mod replay;
 pub mod secret;
+pub mod snapshot;
 pub mod state;
 
 #[cfg(test)]
@@ -25,6 +31,7 @@ mod scan;
 
 pub use batch::{Batch, BatchBuilder, BatchRef, Flaw, Framed, MAX_BATCH_BYTES};
 pub use checkpoint::Checkpoint;
+pub use committer::{Committer, Driver, Outbox};
 pub use entry::{EntryRef, Head};
 pub use file::FileLog;
 pub use keyring::Keyring;

@@ -145,11 +145,12 @@ where
         // Held until the name is in: its end must not be heard of before.
         let mut names = lock(&self.names);
         let shell = Shell::<R>::default();
-        let started =
-            ActorRuntime::spawn_linked_instant(None, shell, birth, supervisor.clone());
+        let started = ActorRuntime::spawn_linked_instant(None, shell, birth, supervisor.clone());
         let actor = match started {
             Ok((actor, _)) => actor,
-            Err(error) => unreachable!("only a taken name refuses a spawn, and none is given: {error}"),
+            Err(error) => {
+                unreachable!("only a taken name refuses a spawn, and none is given: {error}")
+            }
         };
         names.insert(actor.get_id(), id.clone());
         drop(names);
@@ -190,6 +191,17 @@ where
                 .await;
             system.directory().restart(&system, id);
         });
+    }
+
+    /// Asks every live actor to go to rest if it is idle; those that hold something stay.
+    pub fn rest_idle(&self) {
+        for stripe in &self.stripes {
+            for slot in lock(stripe).values() {
+                if let Slot::Live(actor) = slot {
+                    let _ = actor.send_message(R::Message::rest());
+                }
+            }
+        }
     }
 
     /// Whose actor it is.

@@ -228,6 +228,11 @@ impl<R: Role> Turn<R> {
         if near { self.told.push(parcel) } else { self.parcels.push(parcel) }
     }
 
+    /// How many events the entity has, this turn's included.
+    pub fn sequence(&self) -> u64 {
+        self.entity.sequence
+    }
+
     /// Appends what was decided, then tells. `false` when the log took nothing.
     fn commit(&mut self, role: &R) -> bool {
         let committer = self.system.committer_of(&self.id);

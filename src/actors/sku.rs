@@ -144,8 +144,8 @@ impl Role for Actor {
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
-        self.resting = matches!(message, Message::Rest)
-            && turn.now().ms_since(self.last_used) >= self.idle_ms;
+        self.resting =
+            matches!(message, Message::Rest) && turn.now().ms_since(self.last_used) >= self.idle_ms;
         if !matches!(message, Message::Rest | Message::Wake) {
             self.last_used = turn.now();
         }
@@ -305,6 +305,9 @@ impl Actor {
             Err(Refused::Fault(_)) => return,
         };
         let sku = self.sku.clone();
-        turn.tell::<product::Actor>(product, product::Message::SkuAnswered { sku, revision, result });
+        turn.tell::<product::Actor>(
+            product,
+            product::Message::SkuAnswered { sku, revision, result },
+        );
     }
 }
