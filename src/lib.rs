@@ -3,3 +3,4 @@
 //! Modules in reading order; imports run from the bottom of this list to the top.
 
 pub mod domain;
+pub mod load;
