@@ -74,11 +74,10 @@ pub struct Tally {
 impl Tally {
     /// Records how a step ended and how long it took.
     pub fn note(&mut self, step: &'static str, latency: Duration, outcome: &Outcome) {
-        let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let step = self.step_mut(step);
         match outcome {
-            Outcome::Ok => step.ok.saturating_record(us),
-            Outcome::Refused(_) => step.refused.saturating_record(us),
+            Outcome::Ok => record(&mut step.ok, latency),
+            Outcome::Refused(_) => record(&mut step.refused, latency),
             Outcome::Failed(_) => step.failed += 1,
         }
         add(&mut step.counts, outcome.name(), 1);
@@ -115,6 +114,13 @@ impl Tally {
             add(&mut self.retries, why, *count);
         }
     }
+}
+
+/// An hour and more count as an hour.
+fn record(latencies: &mut Histogram<u64>, latency: Duration) {
+    let hour_us = 3_600_000_000;
+    let us = u64::try_from(latency.as_micros()).unwrap_or(hour_us).min(hour_us);
+    assert!(latencies.record(us).is_ok(), "a histogram grows to an hour");
 }
 
 /// Allocates a name only when it is new.

@@ -75,12 +75,13 @@ fn whole_cents(text: &str) -> Option<i64> {
 /// The rows of a trace file, in its order.
 pub fn rows(path: &Path) -> Result<impl Iterator<Item = Result<Row, Error>> + use<>, Error> {
     let open = |source| Error::Open { path: path.to_owned(), source };
-    Ok(read_rows(BufReader::new(File::open(path).map_err(open)?)))
+    read_rows(BufReader::new(File::open(path).map_err(open)?))
 }
 
-fn read_rows(gzip: impl Read) -> impl Iterator<Item = Result<Row, Error>> {
-    let csv = csv::Reader::from_reader(GzDecoder::new(gzip));
-    csv.into_deserialize().map(|row| row.map_err(Error::from))
+fn read_rows<R: Read>(gzip: R) -> Result<impl Iterator<Item = Result<Row, Error>> + use<R>, Error> {
+    let mut csv = csv::Reader::from_reader(GzDecoder::new(gzip));
+    csv.headers()?; // the iterator would take a file that is no gzip for an empty one
+    Ok(csv.into_deserialize().map(|row| row.map_err(Error::from)))
 }
 
 /// What was left out, counted in lines unless it says otherwise.
@@ -240,7 +241,7 @@ C2,85123A,WHITE HOLDER,-6,2010-12-01 08:30:00,2.55,17850.0,United Kingdom
 
     fn take(invoices_max: usize) -> Trace {
         let gbp = Currency::parse("GBP").unwrap();
-        Trace::take(read_rows(&*gzipped(SALES)), invoices_max, "t-", gbp).unwrap()
+        Trace::take(read_rows(&*gzipped(SALES)).unwrap(), invoices_max, "t-", gbp).unwrap()
     }
 
     #[test]
@@ -286,10 +287,10 @@ C2,85123A,WHITE HOLDER,-6,2010-12-01 08:30:00,2.55,17850.0,United Kingdom
 
     #[test]
     fn a_file_that_is_no_trace_is_refused() {
-        let plain = read_rows(SALES.as_bytes()).next().unwrap();
-        assert!(plain.unwrap_err().to_string().starts_with("not a file of sales"));
+        let plain = read_rows(SALES.as_bytes()).err().unwrap();
+        assert!(plain.to_string().starts_with("not a file of sales"), "{plain}");
         let other = gzipped("a,b\n1,2\n");
-        let error = read_rows(&*other).next().unwrap().unwrap_err().to_string();
+        let error = read_rows(&*other).unwrap().next().unwrap().unwrap_err().to_string();
         assert!(error.contains("InvoiceNo"), "{error}");
     }
 
