@@ -4,7 +4,7 @@
 //! domain's ids and money, so what it proves about a shop it proves of the contract alone.
 //!
 //! Layout, in reading order:
-//! - [`client`]: one keep-alive connection with a deadline on every call
+//! - [`target`], [`client`]: where the shop listens; one keep-alive connection with a deadline on every call
 //! - [`pace`], [`run`]: when the next turn begins; the workers that take turns at a [`Script`]
 //! - [`report`]: latencies and outcomes, merged over workers
 //! - [`contract`]: the few JSON shapes of the contract that a shopper reads and writes
@@ -27,9 +27,11 @@ pub mod run;
 pub mod rush;
 pub mod scripts;
 pub mod shopper;
+pub mod target;
 pub mod trace;
 
-pub use client::{Answer, Client, Target};
+pub use client::{Answer, Client};
 pub use pace::{Bounds, Pace};
 pub use report::{Outcome, Report, Tally};
 pub use run::{Plan, Script, Turn, run};
+pub use target::Target;

@@ -4,11 +4,11 @@
 //! holds, 1 something differs, 2 it could not be run or judged.
 
 use super::{
-    client::Target,
     desk,
     pace::Pace,
     replay::{self, Replay, replay},
     rush::{Prize, Race, race},
+    target::Target,
 };
 use crate::domain::Sku;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser as _};
@@ -263,6 +263,12 @@ mod tests {
     async fn what_is_missing_is_said_with_exit_code_2() {
         let fake = Fake::start(Flaw::None).await;
         assert_eq!(exit_of(&fake, "--sku NOBODY-KNOWS-IT").await, code(2));
+        let nobody = parse("--url http://127.0.0.1:1 --sku TEE").unwrap();
+        let error = run_race(&nobody).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("no server answers at http://127.0.0.1:1"),
+            "{error}"
+        );
         let no_store = parse("--store /nowhere").unwrap().admin_token().unwrap_err();
         assert!(no_store.to_string().contains("--admin-token"), "{no_store}");
         let trace = format!("--trace /nowhere.csv.gz --admin-token {ADMIN}");

@@ -5,10 +5,11 @@
 //! it. Invariant: every call ends within its deadline, and a connection that failed or was late
 //! is never used again.
 
+use super::target::Target;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, Response, Uri,
+    Method, Request, Response,
     body::Incoming,
     client::conn::http1::{Connection, SendRequest, handshake},
     header::{
@@ -19,10 +20,8 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::{
-    fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -41,13 +40,12 @@ pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 const BODY_BYTES_MAX: usize = 4 << 20;
 /// Longer than the longest `Prefer: wait`.
 const DEADLINE: Duration = Duration::from_secs(40);
+/// Longest time spent on connecting ahead.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The text is not an address this client can use.
-    #[error("`{0}` is no address of a shop: write it as http://HOST:PORT")]
-    Url(String),
     /// Nothing was sent.
     #[error("no server answers at {target}: start one with `doorbuster serve` or name it by --url")]
     Connect {
@@ -71,27 +69,6 @@ pub enum Error {
     /// A path or header that HTTP can't carry.
     #[error("the request can't be written as HTTP")]
     Request(#[from] hyper::http::Error),
-}
-
-/// Where the shop listens. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target(Arc<str>);
-
-impl Target {
-    /// Reads `http://HOST:PORT`; without a port it is 80.
-    pub fn parse(url: &str) -> Result<Target, Error> {
-        let wrong = || Error::Url(url.to_owned());
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
-        let host = uri.host().filter(|_| plain).ok_or_else(wrong)?;
-        Ok(Target(format!("{host}:{}", uri.port_u16().unwrap_or(80)).into()))
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.0)
-    }
 }
 
 /// What the server said.
@@ -144,9 +121,18 @@ pub struct Client {
 impl Client {
     /// Connects to nothing yet.
     pub fn new(target: &Target) -> Client {
-        let host = HeaderValue::from_str(&target.0)
+        let host = HeaderValue::from_str(target.authority())
             .unwrap_or_else(|_| unreachable!("an authority that parsed is a header value"));
         Client { target: target.clone(), host, deadline: DEADLINE, link: None }
+    }
+
+    /// Connects ahead of the first call, which meets and reports what goes wrong here.
+    pub async fn connected(target: &Target) -> Client {
+        let mut client = Client::new(target);
+        if let Ok(Ok(link)) = timeout(CONNECT_DEADLINE, Link::open(target)).await {
+            client.link = Some(link);
+        }
+        client
     }
 
     /// `GET path`.
@@ -168,7 +154,8 @@ impl Client {
         self.request(Method::POST, path, headers, body).await
     }
 
-    /// One exchange. `path` starts with `/`; see [`path_segment`] for what comes from outside.
+    /// One exchange. `path` starts with `/`; see
+    /// [`path_segment`](super::target::path_segment) for what comes from outside.
     pub async fn request(
         &mut self,
         method: Method,
@@ -213,7 +200,7 @@ type Wire = Connection<TokioIo<TcpStream>, Full<Bytes>>;
 impl Link {
     async fn open(target: &Target) -> Result<Link, Error> {
         let refused = |source| Error::Connect { target: target.clone(), source };
-        let stream = TcpStream::connect(&*target.0).await.map_err(refused)?;
+        let stream = TcpStream::connect(target.authority()).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
         let (sender, wire) = handshake(TokioIo::new(stream)).await?;
         Ok(Link { sender, wire: Some(Box::pin(wire)) })
@@ -275,20 +262,6 @@ pub fn bearer(token: &str) -> Option<(HeaderName, HeaderValue)> {
     HeaderValue::from_str(&format!("Bearer {token}")).ok().map(|value| (AUTHORIZATION, value))
 }
 
-/// `text` as one segment of a path.
-pub fn path_segment(text: &str) -> String {
-    use fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut path, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            // Writing to a string can't fail.
-            let _ = write!(path, "%{byte:02X}");
-        }
-        path
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,25 +269,6 @@ mod tests {
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
     };
-
-    #[test]
-    fn only_plain_http_addresses_are_targets() {
-        assert_eq!(
-            Target::parse("http://127.0.0.1:8080/").unwrap().to_string(),
-            "http://127.0.0.1:8080"
-        );
-        assert_eq!(Target::parse("http://localhost").unwrap().to_string(), "http://localhost:80");
-        for wrong in ["127.0.0.1:8080", "https://127.0.0.1", "http://127.0.0.1/shop", "nonsense x"]
-        {
-            assert!(matches!(Target::parse(wrong), Err(Error::Url(_))), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_sku_of_any_letters_is_one_path_segment() {
-        assert_eq!(path_segment("BANK CHARGES/1-2.55"), "BANK%20CHARGES%2F1-2.55");
-        assert_eq!(path_segment("größe?"), "gr%C3%B6%C3%9Fe%3F");
-    }
 
     #[tokio::test]
     async fn nobody_listening_is_said_plainly() {

@@ -12,9 +12,6 @@ use serde::{Deserialize, Serialize};
 pub struct Problem {
     /// The machine-readable reason.
     pub code: String,
-    /// The reason in words.
-    #[serde(default)]
-    pub detail: String,
     /// When to ask again.
     pub retry_after_ms: Option<u64>,
 }

@@ -3,15 +3,17 @@
 //! What it can't read it says, for a rehearsal without its books is worth nothing.
 
 use super::{
-    client::{self, Client, IDEMPOTENCY_KEY, Target, bearer, path_segment},
-    contract::{Inventory, NewProduct, Order, Page, Problem, Product},
+    client::{self, Client, IDEMPOTENCY_KEY, bearer},
+    contract::{Inventory, NewProduct, Order, Page, Product},
     pace::{Bounds, Pace},
     progress::Shown,
     report::{Outcome, Tally},
     run::{Plan, Script, Turn, run},
     shopper::{json, persist, read_order},
+    target::{Target, path_segment},
 };
 use crate::domain::{Money, Sku};
+use bytes::Bytes;
 use hyper::{
     Method,
     header::{HeaderName, HeaderValue},
@@ -36,16 +38,12 @@ pub enum Error {
     #[error("no product of the catalogue sells `{0}`: name a SKU that is for sale")]
     NoPrice(Sku),
     /// The shop said no to a read.
-    #[error("the shop refused {what}: {status} {code} {detail}")]
+    #[error("the shop refused {what}: {reason}")]
     Refused {
         /// What was asked.
         what: String,
-        /// The HTTP status.
-        status: u16,
-        /// The problem's code.
-        code: String,
-        /// The problem in words.
-        detail: String,
+        /// What it said.
+        reason: String,
     },
     /// The answer is not what the contract says.
     #[error("the answer to {what} is not what the contract says")]
@@ -68,11 +66,19 @@ pub enum Error {
     Token,
 }
 
+/// Whether anybody is there: any answer will do, and nobody waits for one that isn't coming.
+pub async fn greet(client: &mut Client) -> Result<(), Error> {
+    match client.get("/healthz", &[]).await {
+        Err(error @ client::Error::Connect { .. }) => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Units of a SKU as the shop sees them now.
 pub async fn inventory(client: &mut Client, sku: &Sku) -> Result<Inventory, Error> {
     let path = format!("/api/inventory/{}", path_segment(sku.as_str()));
     match read(client, &path).await {
-        Err(Error::Refused { code, .. }) if code == "unknown-sku" => {
+        Err(Error::Refused { reason, .. }) if reason == "unknown-sku" => {
             Err(Error::UnknownSku(sku.clone()))
         }
         answer => answer,
@@ -96,12 +102,11 @@ pub async fn list_price(client: &mut Client, sku: &Sku) -> Result<Money, Error> 
 
 async fn read<T: serde::de::DeserializeOwned>(client: &mut Client, path: &str) -> Result<T, Error> {
     let what = format!("GET {path}");
-    let answer = client.get(path, &[]).await?;
-    if answer.is_success() {
-        return answer.json().map_err(|source| Error::Unreadable { what, source });
+    let mut unshown = Tally::default();
+    match persist(client, &mut unshown, Method::GET, path, &[], Bytes::new()).await.0 {
+        Ok(answer) => answer.json().map_err(|source| Error::Unreadable { what, source }),
+        Err(outcome) => Err(Error::Refused { what, reason: outcome.name().to_owned() }),
     }
-    let Problem { code, detail, .. } = answer.json().unwrap_or_default();
-    Err(Error::Refused { what, status: answer.status, code, detail })
 }
 
 /// Makes products, several at a time. `run_id` makes a repeat the same products.
@@ -226,8 +231,8 @@ struct Chores<C: Chore> {
 impl<C: Chore> Script for Chores<C> {
     type Worker = (Client, Vec<C::Done>);
 
-    fn worker(&self) -> Self::Worker {
-        (Client::new(&self.target), Vec::new())
+    async fn worker(&self) -> Self::Worker {
+        (Client::connected(&self.target).await, Vec::new())
     }
 
     async fn perform(&self, worker: &mut Self::Worker, turn: Turn, tally: &mut Tally) -> Outcome {

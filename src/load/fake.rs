@@ -1,7 +1,7 @@
 //! A tiny shop for the generator's own tests: just enough of the contract, in memory, and able to
 //! be wrong in named ways. Without a flaw it keeps the contract.
 
-use super::client::Target;
+use super::target::Target;
 use axum::{
     Json, Router,
     extract::{Path, State},
@@ -12,7 +12,14 @@ use axum::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
 };
 
 /// The admin token of every fake.
@@ -110,10 +117,45 @@ impl Fake {
             .route("/api/cart/checkout", post(checkout))
             .route("/api/orders/{id}", get(order))
             .with_state(door);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Fake { target: Target::parse(&url).unwrap() }
+    }
+}
+
+/// The fake behind a line that breaks instead of bringing every seventh answer.
+pub(super) async fn behind_a_bad_line(fake: &Fake) -> Target {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Target::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let behind = fake.target.authority().to_owned();
+    tokio::spawn(async move {
+        let answers = Arc::new(AtomicU32::new(0));
+        loop {
+            let (near, _) = listener.accept().await.unwrap();
+            let far = TcpStream::connect(&behind).await.unwrap();
+            tokio::spawn(carry(near, far, Arc::clone(&answers)));
+        }
+    });
+    target
+}
+
+/// Carries requests there and answers back, one read at a time.
+async fn carry(mut near: TcpStream, mut far: TcpStream, answers: Arc<AtomicU32>) {
+    let (mut request, mut answer) = ([0; 16 << 10], [0; 16 << 10]);
+    loop {
+        tokio::select! {
+            read = near.read(&mut request) => match read {
+                Ok(1..) => far.write_all(&request[..read.unwrap()]).await.unwrap(),
+                _ => return,
+            },
+            read = far.read(&mut answer) => match read {
+                Ok(1..) if answers.fetch_add(1, Ordering::Relaxed) % 7 != 6 => {
+                    near.write_all(&answer[..read.unwrap()]).await.unwrap();
+                }
+                _ => return,
+            },
+        }
     }
 }
 
@@ -175,7 +217,11 @@ async fn add(State(door): State<Door>, headers: HeaderMap, Json(line): Json<Valu
     }
     let mut shop = door.shop();
     let token = header(&headers, "cart-token");
-    assert_eq!(token.is_some(), header(&headers, "idempotency-key").is_some());
+    let key = token.clone().zip(header(&headers, "idempotency-key"));
+    assert_eq!(token.is_some(), key.is_some(), "an add has a key once it has a cart");
+    if key.as_ref().is_some_and(|key| shop.remembered.contains_key(key)) {
+        return Json(json!({"items": [line]})).into_response();
+    }
     let units = line["units"].as_i64().unwrap();
     let sku = line["sku"].as_str().unwrap().to_owned();
     let stock = shop.stock.get_mut(&sku).unwrap();
@@ -189,6 +235,9 @@ async fn add(State(door): State<Door>, headers: HeaderMap, Json(line): Json<Valu
         shop.carts.push(BTreeMap::new());
         (shop.carts.len() - 1).to_string()
     });
+    if let Some(key) = key {
+        shop.remembered.insert(key, (200, Value::Null));
+    }
     *shop.carts[cart.parse::<usize>().unwrap()].entry(sku).or_default() += units;
     ([("cart-token", cart)], Json(json!({"items": [line]}))).into_response()
 }

@@ -3,7 +3,16 @@
 //! An open loop's schedule never looks at the answers. A server that stalls meets the arrivals of
 //! its stall all the same, and their latency counts from when they should have begun.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+
+/// The schedule is looked at this often at most; finer would take the server's processor.
+const TICK: Duration = Duration::from_micros(200);
 
 /// How turns follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +69,64 @@ impl Bounds {
     /// Ends after `time`.
     pub fn time(time: Duration) -> Bounds {
         Bounds { turns: u64::MAX, time: time.min(Bounds::TIME_MAX) }
+    }
+}
+
+/// Lets each turn of an open loop through when it is due, in a closed loop at once.
+///
+/// A thread of its own: the runtime's timers count in whole milliseconds, which is as long as
+/// what is measured here.
+#[derive(Clone)]
+pub(super) struct Gate(Option<Arc<Semaphore>>);
+
+impl Gate {
+    /// Begins to let turns through. When all are through or the time is up, `workers` more pass,
+    /// so that everybody who waits comes to see the end.
+    pub(super) fn open(
+        pace: Pace,
+        bounds: Bounds,
+        workers: usize,
+        begun: Instant,
+    ) -> std::io::Result<Gate> {
+        if pace == Pace::Closed {
+            return Ok(Gate(None));
+        }
+        let gate = Arc::new(Semaphore::new(0));
+        let passing = Arc::downgrade(&gate);
+        let beat = move || {
+            beat(&passing, pace, bounds, begun);
+            if let Some(gate) = passing.upgrade() {
+                gate.add_permits(workers);
+            }
+        };
+        thread::Builder::new().name("pace".to_owned()).spawn(beat)?;
+        Ok(Gate(Some(gate)))
+    }
+
+    /// Waits until one more turn is due.
+    pub(super) async fn pass(&self) {
+        if let Some(gate) = &self.0
+            && let Ok(permit) = gate.acquire().await
+        {
+            permit.forget();
+        }
+    }
+}
+
+/// Adds a permit for each turn as it comes due, until the bounds are met or nobody waits at all.
+fn beat(gate: &Weak<Semaphore>, pace: Pace, bounds: Bounds, begun: Instant) {
+    let mut passed = 0;
+    while let Some(gate) = gate.upgrade() {
+        let elapsed = begun.elapsed();
+        let due = pace.arrivals(elapsed.min(bounds.time)).unwrap_or(0).min(bounds.turns);
+        gate.add_permits(usize::try_from(due - passed).unwrap_or(0));
+        passed = due;
+        if passed == bounds.turns || elapsed >= bounds.time {
+            return;
+        }
+        let next = pace.due(passed).unwrap_or_default().saturating_sub(begun.elapsed());
+        // Wakes often enough to notice a run that was dropped.
+        thread::sleep(next.clamp(TICK, Duration::from_millis(100)));
     }
 }
 

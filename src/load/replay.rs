@@ -5,7 +5,7 @@
 //! say, the units from both the orders and the stock.
 
 use super::{
-    client::Target,
+    client::Client,
     contract::{Inventory, Line, NewProduct, NewVariant},
     desk::{self, ReadBack},
     pace::{Bounds, Pace},
@@ -14,6 +14,7 @@ use super::{
     run::{Plan, run},
     rush::{confirmed, run_id},
     scripts::{Baskets, Buy},
+    target::Target,
     trace::{self, LeftOut, Sold, Trace},
 };
 use crate::domain::{Currency, Sku};
@@ -95,6 +96,7 @@ pub async fn replay(replay: &Replay) -> Result<Verdict, Error> {
         return Err(Error::Empty(replay.file.clone()));
     }
     let Replay { target, connections, .. } = replay;
+    desk::greet(&mut Client::new(target)).await?;
     let products = products(&trace.sold);
     desk::create_products(target, *connections, products, &replay.admin_token, &run_id).await?;
 
@@ -254,20 +256,24 @@ mod tests {
     use super::super::trace::tests::{SALES, gzipped};
     use super::*;
 
+    fn settings(fake: &Fake, file: PathBuf, invoices: usize) -> Replay {
+        Replay {
+            target: fake.target.clone(),
+            file,
+            invoices,
+            connections: 4,
+            pace: Pace::Closed,
+            admin_token: ADMIN.into(),
+            payment_token: "tok_approve".into(),
+        }
+    }
+
     async fn replay_in(flaw: Flaw, times: usize) -> Verdict {
         let fake = Fake::start(flaw).await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sales.csv.gz");
         std::fs::write(&file, gzipped(SALES)).unwrap();
-        let settings = Replay {
-            target: fake.target.clone(),
-            file,
-            invoices: 0,
-            connections: 4,
-            pace: Pace::Closed,
-            admin_token: ADMIN.into(),
-            payment_token: "tok_approve".into(),
-        };
+        let settings = settings(&fake, file, 0);
         for _ in 1..times {
             replay(&settings).await.unwrap();
         }
@@ -285,6 +291,18 @@ mod tests {
     async fn a_busy_shop_changes_nothing() {
         let verdict = replay_in(Flaw::Busy, 1).await;
         assert!(verdict.holds(), "{verdict}");
+    }
+
+    #[tokio::test]
+    async fn the_real_trace_is_bought_without_a_difference() {
+        let Some(file) = std::env::var_os("DOORBUSTER_TRACE").map(PathBuf::from) else {
+            eprintln!("skipped: set DOORBUSTER_TRACE to the online-retail file to run it");
+            return;
+        };
+        let fake = Fake::start(Flaw::None).await;
+        let verdict = replay(&settings(&fake, file, 200)).await.unwrap();
+        assert!(verdict.holds(), "{verdict}");
+        assert!(verdict.lines > 2_000 && verdict.left_out.cancellation_lines > 0, "{verdict}");
     }
 
     #[tokio::test]

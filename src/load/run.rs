@@ -1,12 +1,12 @@
 //! The generator: a bounded number of workers that take turns at a script.
 //!
-//! A worker claims the next turn, waits until it is due, and performs it alone. So the number of
-//! workers bounds what is in flight, and an open loop needs no dispatcher: when all are busy, the
-//! next turn starts late and its latency counts the delay. Invariant: a run ends within its
+//! A worker waits until a turn is due, claims it and performs it alone. So the number of workers
+//! bounds what is in flight, and an open loop queues nothing: when all are busy, the next turn
+//! starts late and its latency counts the delay. Invariant: a run ends within its
 //! bounds plus one turn, and every turn that was due is counted, performed or not.
 
 use super::{
-    pace::{Bounds, Pace},
+    pace::{Bounds, Gate, Pace},
     progress::Progress,
     report::{Outcome, Report, Tally},
 };
@@ -18,13 +18,9 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep_until},
-};
+use tokio::{task::JoinSet, time::Instant};
 
-/// A turn that starts this long after it was due counts as late. The timer's own resolution is
-/// 1 ms, rounded up; that much of every open-loop latency is the generator's.
+/// A turn that starts this long after it was due counts as late.
 const LATE_AFTER: Duration = Duration::from_millis(5);
 
 /// One turn of a script.
@@ -41,8 +37,8 @@ pub trait Script: Send + Sync + 'static {
     /// What one worker keeps between its turns: a connection, what it bought.
     type Worker: Send + 'static;
 
-    /// A fresh worker.
-    fn worker(&self) -> Self::Worker;
+    /// A fresh worker, ready to begin: connected, where it has a connection.
+    fn worker(&self) -> impl Future<Output = Self::Worker> + Send;
 
     /// One turn. Its steps are noted by the script, the whole by the generator.
     fn perform(
@@ -64,19 +60,29 @@ pub struct Plan {
     pub bounds: Bounds,
 }
 
-/// Runs the script to its bounds and hands the workers back with what they keep.
+/// Runs the script to its bounds and hands the workers back with what they keep. The clock starts
+/// when all workers are ready.
+///
+/// # Panics
+/// When the script panics, or the system has no thread left for the pace.
 pub async fn run<S: Script>(
     script: &Arc<S>,
     plan: &Plan,
     progress: &Arc<Progress>,
 ) -> (Report, Vec<S::Worker>) {
+    let mut ready = Vec::with_capacity(plan.workers);
+    for _ in 0..plan.workers {
+        // One after the other: a storm of connections would overflow the server's backlog.
+        ready.push(script.worker().await);
+    }
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
+    let gate = Gate::open(plan.pace, plan.bounds, plan.workers, begun.into_std());
+    let gate = gate.unwrap_or_else(|error| panic!("no thread to pace by: {error}"));
     let mut tasks = JoinSet::new();
-    for _ in 0..plan.workers {
-        let (script, progress, next) =
-            (Arc::clone(script), Arc::clone(progress), Arc::clone(&next));
-        tasks.spawn(work(script, *plan, begun, next, progress));
+    for worker in ready {
+        let shift = Shift { plan: *plan, begun, next: Arc::clone(&next), gate: gate.clone() };
+        tasks.spawn(work(Arc::clone(script), worker, shift, Arc::clone(progress)));
     }
     let mut report = Report::default();
     let mut workers = Vec::with_capacity(plan.workers);
@@ -96,27 +102,31 @@ pub async fn run<S: Script>(
     (report, workers)
 }
 
-/// One worker's turns until a bound is met.
-async fn work<S: Script>(
-    script: Arc<S>,
+/// What the workers of a run share.
+struct Shift {
     plan: Plan,
     begun: Instant,
     next: Arc<AtomicU64>,
+    gate: Gate,
+}
+
+/// One worker's turns until a bound is met.
+async fn work<S: Script>(
+    script: Arc<S>,
+    mut worker: S::Worker,
+    shift: Shift,
     progress: Arc<Progress>,
 ) -> (Report, S::Worker) {
-    let mut worker = script.worker();
+    let Shift { plan: Plan { pace, bounds, .. }, begun, next, gate } = shift;
     let mut report = Report::default();
-    let end = begun + plan.bounds.time;
     loop {
+        gate.pass().await;
         let index = next.fetch_add(1, Ordering::Relaxed);
-        let due = plan.pace.due(index).map(|due| begun + due);
         let now = Instant::now();
-        let intended = due.unwrap_or(now);
-        if index >= plan.bounds.turns || now >= end || intended >= end {
+        let intended = pace.due(index).map_or(now, |due| begun + due);
+        let end = begun + bounds.time;
+        if index >= bounds.turns || intended >= end || now >= end + LATE_AFTER {
             return (report, worker);
-        }
-        if intended > now {
-            sleep_until(intended).await;
         }
         report.late += u64::from(intended.elapsed() > LATE_AFTER);
         let turn = Turn { index, intended };
@@ -131,6 +141,7 @@ async fn work<S: Script>(
 mod tests {
     use super::*;
     use std::num::NonZeroU32;
+    use tokio::time::sleep_until;
 
     /// Takes `takes` for a turn; the tenth is stuck for `stall`.
     struct Nap {
@@ -141,7 +152,7 @@ mod tests {
     impl Script for Nap {
         type Worker = u64;
 
-        fn worker(&self) -> u64 {
+        async fn worker(&self) -> u64 {
             0
         }
 

@@ -6,7 +6,7 @@
 
 use super::{
     books::{self, Books, Facts},
-    client::{Client, Target},
+    client::Client,
     contract::{Inventory, Line, NewProduct, NewVariant, Order},
     desk::{self, Error},
     pace::{Bounds, Pace},
@@ -14,6 +14,7 @@ use super::{
     report::Report,
     run::{Plan, run},
     scripts::{Baskets, Buy, Buyer},
+    target::Target,
 };
 use crate::domain::{Currency, Money, Sku};
 use serde::Serialize;
@@ -94,6 +95,7 @@ impl Verdict {
 pub async fn race(race: &Race) -> Result<Verdict, Error> {
     let run_id = run_id();
     let mut client = Client::new(&race.target);
+    desk::greet(&mut client).await?;
     let (sku, price, before) = prize(race, &mut client, &run_id).await?;
 
     let lines = vec![Line { sku: sku.clone(), units: race.units_each }];
@@ -226,13 +228,16 @@ impl fmt::Display for Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::{ADMIN, Fake, Flaw};
+    use super::super::fake::{ADMIN, Fake, Flaw, behind_a_bad_line};
     use super::*;
 
     async fn race_in(flaw: Flaw, shoppers: u64) -> Verdict {
-        let fake = Fake::start(flaw).await;
+        race_at(Fake::start(flaw).await.target, shoppers).await
+    }
+
+    async fn race_at(target: Target, shoppers: u64) -> Verdict {
         race(&Race {
-            target: fake.target.clone(),
+            target,
             prize: Prize::Made { units: 40, admin_token: ADMIN.into() },
             shoppers,
             units_each: 2,
@@ -263,6 +268,17 @@ mod tests {
         for why in ["http 503 overloaded", "http 409 in-progress"] {
             assert!(json["retries"][why].as_u64() > Some(0), "{json}");
         }
+    }
+
+    #[tokio::test]
+    async fn lost_answers_are_asked_for_again_and_lost_adds_explained() {
+        let fake = Fake::start(Flaw::None).await;
+        let verdict = race_at(behind_a_bad_line(&fake).await, 60).await;
+        assert!(verdict.holds(), "{verdict}");
+        let json = serde_json::to_value(&verdict.report).unwrap();
+        assert!(json["retries"]["connection lost"].as_u64() > Some(0), "{json}");
+        assert_eq!(verdict.after.sold + verdict.after.reserved, 40, "{verdict}");
+        assert!(verdict.books.notes.iter().any(|note| note.contains("answer was lost")));
     }
 
     #[tokio::test]

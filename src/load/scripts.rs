@@ -1,11 +1,12 @@
 //! What workers perform: the same call over and over, or whole purchases.
 
 use super::{
-    client::{Client, Target},
+    client::Client,
     contract::{Line, Order, Problem},
     report::{Outcome, Tally},
     run::{Script, Turn},
     shopper::{Errand, Shopper, Visit, json, outcome_of},
+    target::Target,
 };
 use crate::domain::Sku;
 use bytes::Bytes;
@@ -32,8 +33,8 @@ impl Post {
 impl Script for Post {
     type Worker = Client;
 
-    fn worker(&self) -> Client {
-        Client::new(&self.target)
+    async fn worker(&self) -> Client {
+        Client::connected(&self.target).await
     }
 
     async fn perform(&self, client: &mut Client, _: Turn, _: &mut Tally) -> Outcome {
@@ -91,8 +92,8 @@ impl Buy {
 impl Script for Buy {
     type Worker = Buyer;
 
-    fn worker(&self) -> Buyer {
-        let client = Client::new(&self.target);
+    async fn worker(&self) -> Buyer {
+        let client = Client::connected(&self.target).await;
         Buyer { client, orders: Vec::new(), held_units: 0, stray_units: 0 }
     }
 

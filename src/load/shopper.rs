@@ -9,6 +9,7 @@ use super::{
     client::{Answer, CART_TOKEN, Client, Error, IDEMPOTENCY_KEY, ORDER_TOKEN, PREFER},
     contract::{Checkout, Line, Order, Problem},
     report::{Outcome, Tally},
+    target::path_segment,
 };
 use bytes::Bytes;
 use hyper::{
@@ -24,7 +25,7 @@ const REPEATS_MAX: u32 = 40;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// First pause when the shop named none; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(25);
-/// Longest pause, also when the shop asked for a longer one.
+/// Longest pause, unless the shop asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long an order that was placed may take to be settled.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -170,7 +171,7 @@ pub async fn read_order(
 ) -> Result<Order, Outcome> {
     let token = HeaderValue::from_str(token)
         .map_err(|_| Outcome::Failed("unreadable order token".to_owned()))?;
-    let path = format!("/api/orders/{}", super::client::path_segment(id));
+    let path = format!("/api/orders/{}", path_segment(id));
     let headers = [(ORDER_TOKEN, token)];
     let (answer, _) = persist(client, tally, Method::GET, &path, &headers, Bytes::new()).await;
     answer?.json().map_err(|error| Outcome::Failed(format!("unreadable order: {error}")))
@@ -199,7 +200,7 @@ pub async fn persist(
                 (outcome, pause)
             }
         };
-        let next = asked.unwrap_or(pause).min(PAUSE_MAX);
+        let next = asked.unwrap_or(pause);
         if repeats == REPEATS_MAX || begun.elapsed() + next > PATIENCE {
             return (Err(outcome), unknown);
         }
@@ -228,7 +229,7 @@ fn judge(answer: Result<Answer, Error>) -> Verdict {
                 Error::Body(_) => ("answer cut off", true),
                 // It has waited longer than any patience; asking again would hide a hang.
                 Error::Late { .. } => return Verdict::Final(Outcome::Failed("timed out".into())),
-                Error::Url(_) | Error::Request(_) => {
+                Error::Request(_) => {
                     return Verdict::Final(Outcome::Failed(error.to_string()));
                 }
             };
