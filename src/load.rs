@@ -5,7 +5,7 @@
 //!
 //! Layout, in reading order:
 //! - [`target`], [`client`]: where the shop listens; one keep-alive connection with a deadline on every call
-//! - [`pace`], [`run`]: when the next turn begins; the workers that take turns at a [`Script`]
+//! - [`pace`], [`mod@run`]: when the next turn begins; the workers that take turns at a [`Script`]
 //! - [`report`]: latencies and outcomes, merged over workers
 //! - [`contract`]: the few JSON shapes of the contract that a shopper reads and writes
 //! - [`shopper`], [`scripts`]: one honest shopper; the scripts made of it

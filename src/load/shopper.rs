@@ -280,3 +280,36 @@ pub fn json<T: serde::Serialize>(value: &T) -> Bytes {
 async fn wait(pause: Duration) {
     tokio::time::sleep(pause).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderMap;
+
+    fn judged(status: u16, body: &'static str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static("3"));
+        match judge(Ok(Answer { status, headers, body: body.into() })) {
+            Verdict::Done(_) => "done".to_owned(),
+            Verdict::Final(outcome) => format!("{outcome:?}"),
+            Verdict::Again { pause, was_unknown, .. } => format!("{pause:?} {was_unknown}"),
+        }
+    }
+
+    #[test]
+    fn only_what_a_repeat_can_help_is_repeated() {
+        for (status, body, expected) in [
+            (201, "{}", "done"),
+            (409, r#"{"code": "sold-out", "free": 0}"#, r#"Refused("sold-out")"#),
+            (409, r#"{"code": "in-progress", "retry_after_ms": 20}"#, "Some(20ms) false"),
+            (429, r#"{"code": "overloaded"}"#, "Some(3s) false"),
+            (503, r#"{"code": "unavailable", "retry_after_ms": 5}"#, "Some(5ms) true"),
+            (503, r#"{"code": "quarantined"}"#, r#"Failed("http 503 quarantined")"#),
+            (500, r#"{"code": "internal"}"#, r#"Failed("http 500 internal")"#),
+            (502, "<html>", r#"Failed("http 502")"#),
+            (404, "not json", r#"Failed("http 404")"#),
+        ] {
+            assert_eq!(judged(status, body), expected, "{status} {body}");
+        }
+    }
+}
