@@ -1,9 +1,12 @@
 //! Doorbuster: a commerce backend for the minute in which everybody comes at once.
 //!
-//! Modules in reading order; imports run from the bottom of this list to the top.
+//! Reading order, from the rules to the door; each module imports only those above it:
+//! [`domain`], [`journal`], [`ports`], [`views`], [`actors`]. [`load`] stands outside: it talks
+//! to a running shop as any client does.
 
 pub mod actors;
 pub mod domain;
 pub mod journal;
+pub mod load;
 pub mod ports;
 pub mod views;
