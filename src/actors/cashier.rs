@@ -101,7 +101,7 @@ async fn carry_out(system: &Arc<System>, call: Message) {
 /// The payment token in the clear; a buyer who was erased can't be charged.
 fn open_token(system: &System, token: Option<&Sealed>) -> Result<String, String> {
     let Some(token) = token else { return Ok(String::new()) };
-    let opened = system.keyring.open(token).map_err(|error| error.to_string())?;
+    let opened = system.keyring.unseal(token).map_err(|error| error.to_string())?;
     String::from_utf8(opened).map_err(|_| "the payment token is no text".to_owned())
 }
 

@@ -66,7 +66,7 @@ enum Slot<R: Role> {
     Live(ActorRef<R::Message>),
     /// Going to rest or dead; these wait for the successor.
     Ending(Vec<R::Message>),
-    Quarantined(String),
+    Quarantined,
 }
 
 type Stripe<R> = HashMap<<R as Role>::Id, Slot<R>>;
@@ -121,7 +121,7 @@ where
                 Err(error) => tracing::error!(?id, ?error, "a message had no way to its actor"),
             },
             Some(Slot::Ending(waiting)) => waiting.push(message),
-            Some(Slot::Quarantined(_)) => {
+            Some(Slot::Quarantined) => {
                 drop(stripe);
                 message.fail(Fault::Quarantined(id.entity().to_string()));
             }
@@ -169,7 +169,7 @@ where
         let Some(id) = lock(&self.names).remove(&actor) else { return };
         self.live.fetch_sub(1, Ordering::Relaxed);
         let mut stripe = self.stripe(&id);
-        if matches!(stripe.get(&id), Some(Slot::Quarantined(_))) {
+        if matches!(stripe.get(&id), Some(Slot::Quarantined)) {
             return;
         }
         let waiting = match stripe.remove(&id) {
@@ -222,7 +222,7 @@ where
     pub fn quarantine(&self, system: &Arc<System>, id: &R::Id, why: String) {
         tracing::error!(entity = %id.entity(), %why, "quarantined; release it when mended");
         let mut stripe = self.stripe(id);
-        let before = stripe.insert(id.clone(), Slot::Quarantined(why.clone()));
+        let before = stripe.insert(id.clone(), Slot::Quarantined);
         drop(stripe);
         system.quarantine.insert(id.entity(), why);
         self.live.fetch_sub(1, Ordering::Relaxed);
@@ -237,7 +237,7 @@ where
     /// Lets a quarantined entity try again; `false` when it was not quarantined.
     pub fn release(&self, system: &Arc<System>, id: &R::Id) -> bool {
         let mut stripe = self.stripe(id);
-        if !matches!(stripe.get(id), Some(Slot::Quarantined(_))) {
+        if !matches!(stripe.get(id), Some(Slot::Quarantined)) {
             return false;
         }
         stripe.remove(id);

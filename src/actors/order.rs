@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        By, Context, OrderId, Sku, Time,
+        By, Context, Machine as _, OrderId, Sku, Time,
         order::{Command, Obligation, Outcome, Placement, State, Status, Step},
         sku::Refusal,
     },

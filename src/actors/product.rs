@@ -7,7 +7,7 @@ use super::{
     sku::{self, ForProduct},
 };
 use crate::domain::{
-    By, Context, ProductId, Sku, Time,
+    By, Context, Machine as _, ProductId, Sku, Time,
     product::{Command, Obligation, Refusal, Spec, State},
     sku as stock,
 };

@@ -11,7 +11,7 @@ pub use open::{Error as OpenError, Ingredients, Opening};
 
 use super::{
     Outbox, cart, cashier,
-    directory::{Directory, Id as _},
+    directory::Directory,
     order, product,
     shell::{Message as _, Role},
     sku,
