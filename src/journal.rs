@@ -32,6 +32,7 @@ mod scan;
 pub use batch::{Batch, BatchBuilder, BatchRef, Flaw, Framed, MAX_BATCH_BYTES};
 pub use checkpoint::Checkpoint;
 pub use committer::{Committer, Driver, Outbox};
+pub use disk::Failure;
 pub use entry::{EntryRef, Head};
 pub use file::FileLog;
 pub use keyring::Keyring;

@@ -1,7 +1,7 @@
 //! Doorbuster: a commerce backend for the minute in which everybody comes at once.
 //!
 //! Reading order, from the rules to the door; each module imports only those above it:
-//! [`domain`], [`journal`], [`ports`], [`views`], [`actors`]. [`load`] stands outside: it talks
+//! [`domain`], [`journal`], [`ports`], [`views`], [`actors`], [`shop`]. [`load`] stands outside: it talks
 //! to a running shop as any client does.
 
 pub mod actors;
@@ -9,4 +9,5 @@ pub mod domain;
 pub mod journal;
 pub mod load;
 pub mod ports;
+pub mod shop;
 pub mod views;

@@ -336,8 +336,14 @@ impl System {
         Ok(covered)
     }
 
+    /// Whether so much was appended since the last checkpoint that a restart would feel it.
+    pub fn wants_checkpoint(&self) -> bool {
+        let tailed: u64 = self.shards.iter().map(|shard| shard.committer.tail_entries()).sum();
+        tailed >= self.settings.checkpoint_entries
+    }
+
     /// Sends idle actors to rest.
-    pub(super) fn rest_idle(self: &Arc<Self>) {
+    pub fn rest_idle(self: &Arc<Self>) {
         self.skus.rest_idle();
         self.carts.rest_idle();
         self.orders.rest_idle();

@@ -11,7 +11,10 @@ use super::{
 use crate::domain::{Context, EntityId, machine::Event};
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -71,6 +74,8 @@ pub struct Committer<O> {
     queue: Mutex<Queue<O>>,
     wake: Condvar,
     index: Mutex<TailIndex>,
+    /// Entries in the index.
+    tail_entries: AtomicU64,
 }
 
 impl<O: Outbox> Committer<O> {
@@ -87,6 +92,7 @@ impl<O: Outbox> Committer<O> {
         Arc::new(Committer {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
+            tail_entries: AtomicU64::new(count(&index)),
             index: Mutex::new(index),
         })
     }
@@ -171,11 +177,12 @@ impl<O: Outbox> Committer<O> {
             !entries.is_empty()
         });
         index.shrink_to_fit();
+        self.tail_entries.store(count(&index), Ordering::Relaxed);
     }
 
-    /// How many entities have entries since their snapshot.
-    pub fn tailed(&self) -> usize {
-        self.lock_index().len()
+    /// How many entries came since the last checkpoint.
+    pub fn tail_entries(&self) -> u64 {
+        self.tail_entries.load(Ordering::Relaxed)
     }
 
     /// Takes no more; the driver ends once everything queued is durable.
@@ -203,6 +210,10 @@ impl<O: Outbox> Committer<O> {
     fn lock_index(&self) -> MutexGuard<'_, TailIndex> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn count(index: &TailIndex) -> u64 {
+    index.values().map(|entries| entries.len() as u64).sum()
 }
 
 impl<O: Outbox> Queue<O> {
@@ -319,6 +330,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
         for (entity, offset) in open.entries.drain(..) {
             index.entry(entity).or_default().push(tail.next.plus(offset));
         }
+        self.committer.tail_entries.fetch_add(u64::from(entries), Ordering::Relaxed);
         Ok(())
     }
 

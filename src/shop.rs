@@ -1,0 +1,114 @@
+//! The shop: one method per use case. The door, the command line, benches and tests all go
+//! through it.
+//!
+//! Reading order: [`open`](mod@open) makes a shop of a folder; [`cart`], [`orders`], [`stock`] and
+//! [`catalogue`] are the use cases; [`identity`] says who a token belongs to and which command a
+//! key means. Invariant: a question is always asked with a deadline and with a permit, so the
+//! work inside is bounded whatever comes to the door.
+
+pub mod cart;
+pub mod catalogue;
+pub mod error;
+pub mod identity;
+pub mod open;
+pub mod orders;
+pub mod stock;
+
+pub use error::Error;
+pub use identity::{Access, Key};
+pub use open::{Opened, Options};
+
+use crate::{
+    actors::{
+        Fault, System,
+        baton::{Baton, Waiting},
+        shell::Role,
+        system::Knows,
+    },
+    domain::{By, Context, Time},
+    journal::Secret,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// A question without an answer by then gets `unavailable`: the outcome is unknown.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a refused caller is told to wait.
+pub const RETRY_AFTER_MS: u64 = 1_000;
+
+/// The in-process API. Cheap to clone.
+#[derive(Clone)]
+pub struct Shop(Arc<Inner>);
+
+struct Inner {
+    system: Arc<System>,
+    secret: Secret,
+    /// Commands under way, until they are durable.
+    permits: Semaphore,
+    /// Callers who wait for an order to settle.
+    waits: Semaphore,
+}
+
+impl Shop {
+    /// A shop over a running tree.
+    pub fn new(system: Arc<System>, secret: Secret, most_commands: usize) -> Shop {
+        let (permits, waits) = (Semaphore::new(most_commands), Semaphore::new(most_commands));
+        Shop(Arc::new(Inner { system, secret, permits, waits }))
+    }
+
+    /// The tree beneath.
+    pub fn system(&self) -> &Arc<System> {
+        &self.0.system
+    }
+
+    /// The shop's time.
+    pub fn now(&self) -> Time {
+        self.0.system.now()
+    }
+
+    fn permit(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.0.permits.try_acquire().map_err(|_| {
+            metrics::counter!("doorbuster_overloaded_total").increment(1);
+            Error::Overloaded
+        })
+    }
+
+    /// Commands that more could be taken of just now.
+    pub fn free_permits(&self) -> usize {
+        self.0.permits.available_permits()
+    }
+
+    /// Asks an actor and waits, with a permit and a deadline.
+    async fn ask<R: Role, T: Send + 'static>(
+        &self,
+        id: R::Id,
+        message: impl FnOnce(Baton<T>) -> R::Message,
+    ) -> Result<T, Error>
+    where
+        System: Knows<R>,
+    {
+        let _permit = self.permit()?;
+        let (baton, waiting) = Baton::new();
+        self.0.system.tell::<R>(id, message(baton));
+        wait(waiting, ANSWER_WITHIN).await
+    }
+
+    fn context(&self, by: By, key: Option<&Key<'_>>) -> Context {
+        let (command, fingerprint) = match key {
+            Some(key) => {
+                let (command, fingerprint) = key.identify(&self.0.secret, by);
+                (command, Some(fingerprint))
+            }
+            None => (self.0.system.new_command(), None),
+        };
+        Context { now: Time::default(), by, command, fingerprint }
+    }
+}
+
+async fn wait<T>(waiting: Waiting<T>, deadline: Duration) -> Result<T, Error> {
+    match tokio::time::timeout(deadline, waiting).await {
+        Ok(Ok(answer)) => answer.map_err(Error::Fault),
+        Ok(Err(_)) | Err(_) => Err(Error::Fault(Fault::Unavailable)),
+    }
+}

@@ -1,0 +1,100 @@
+//! What an admin does with products.
+
+use super::{Error, Key, Shop};
+use crate::{
+    actors::{Fault, product},
+    domain::{
+        By, ProductId,
+        product::{Refusal, Spec},
+        sku::MAX_UNITS,
+    },
+};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+pub use crate::actors::product::Product;
+
+/// Most variants of one product.
+pub const MAX_VARIANTS: usize = 200;
+
+impl Shop {
+    /// Makes a product; its SKUs can be bought when this returns.
+    ///
+    /// # Errors
+    /// The spec is malformed, or a SKU belongs to another product.
+    pub async fn create_product(&self, spec: Spec, key: Option<Key<'_>>) -> Result<Product, Error> {
+        check(&spec)?;
+        let context = self.context(By::Admin, key.as_ref());
+        // The same key means the same product.
+        let id = ProductId(Uuid::new_v5(&context.command.0, b"product"));
+        let spec = Box::new(spec);
+        let message = |baton| product::Message::Propose { spec, context, baton };
+        Ok(self.ask::<product::Actor, _>(id, message).await??)
+    }
+
+    /// Changes a product; `units` of variants that are known already don't count.
+    ///
+    /// # Errors
+    /// The spec is malformed, a SKU belongs to another product, or there is no such product.
+    pub async fn update_product(
+        &self,
+        id: ProductId,
+        spec: Spec,
+        key: Option<Key<'_>>,
+    ) -> Result<Product, Error> {
+        check(&spec)?;
+        self.product(id).await?;
+        let context = self.context(By::Admin, key.as_ref());
+        let spec = Box::new(spec);
+        let message = |baton| product::Message::Propose { spec, context, baton };
+        match self.ask::<product::Actor, _>(id, message).await? {
+            Err(product::Denied::Product(Refusal::Busy)) => Err(Fault::InProgress.into()),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Sells a product no more; what is reserved stands.
+    ///
+    /// # Errors
+    /// There is no such product.
+    pub async fn archive_product(&self, id: ProductId) -> Result<Product, Error> {
+        let context = self.context(By::Admin, None);
+        let message = |baton| product::Message::Archive { context, baton };
+        Ok(self.ask::<product::Actor, _>(id, message).await??)
+    }
+
+    /// A product as it is now.
+    ///
+    /// # Errors
+    /// There is no such product.
+    pub async fn product(&self, id: ProductId) -> Result<Product, Error> {
+        Ok(self.ask::<product::Actor, _>(id, product::Message::Read).await??)
+    }
+}
+
+fn check(spec: &Spec) -> Result<(), Error> {
+    if spec.title.trim().is_empty() || spec.title.len() > 500 {
+        return Err(Error::invalid("/title", "must have 1 to 500 bytes"));
+    }
+    if spec.variants.is_empty() || spec.variants.len() > MAX_VARIANTS {
+        return Err(Error::invalid("/variants", format!("must be 1 to {MAX_VARIANTS}")));
+    }
+    let mut skus = BTreeSet::new();
+    let currency = spec.variants.first().map(|variant| variant.price.currency);
+    for (index, variant) in spec.variants.iter().enumerate() {
+        let field = |name: &str| format!("/variants/{index}/{name}");
+        if !skus.insert(&variant.sku) {
+            return Err(Error::invalid(field("sku"), "comes twice"));
+        }
+        if variant.price.amount_minor < 0 {
+            return Err(Error::invalid(field("price/amount_minor"), "must not be negative"));
+        }
+        if Some(variant.price.currency) != currency {
+            return Err(Error::invalid(field("price/currency"), "must be that of its siblings"));
+        }
+        if variant.units > MAX_UNITS {
+            return Err(Error::invalid(field("units"), format!("must be at most {MAX_UNITS}")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,331 @@
+//! A shop out of a folder: what lies where in a store, and in which order it is opened.
+
+use super::Shop;
+use crate::{
+    actors::{
+        Settings, System,
+        system::{Ingredients, OpenError, Opening},
+    },
+    journal::{
+        self, Checkpoint, FileLog, Keyring, Mark, Secret, StateStore, file, state::SledStore,
+    },
+    ports::{self, Clock, payments::Simulator},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// What lies where in a store's folder.
+#[derive(Clone, Debug)]
+pub struct Layout(pub PathBuf);
+
+impl Layout {
+    /// Format and number of shards.
+    pub fn about(&self) -> PathBuf {
+        self.0.join("store.json")
+    }
+
+    /// One shard's log.
+    pub fn log(&self, shard: usize) -> PathBuf {
+        self.0.join("log").join(shard.to_string())
+    }
+
+    /// Snapshots, the due index and views: can be deleted.
+    pub fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    /// Up to where the state is complete.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.0.join("checkpoint")
+    }
+
+    /// Keys of personal data.
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("keys")
+    }
+
+    /// What tokens are made with.
+    pub fn secret(&self) -> PathBuf {
+        self.0.join("secret")
+    }
+
+    /// The admin token, when none was given.
+    pub fn admin_token(&self) -> PathBuf {
+        self.0.join("admin_token")
+    }
+
+    /// The payment simulator's books.
+    pub fn payments(&self) -> PathBuf {
+        self.0.join("payments.jsonl")
+    }
+}
+
+/// What a store says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The layout's version.
+    pub format: u32,
+    /// Fixed when the store is made.
+    pub shards: usize,
+}
+
+/// The layout's version today.
+const FORMAT: u32 = 1;
+
+/// Most shards of one store.
+pub const MAX_SHARDS: usize = 64;
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What an operator may set about behaviour.
+    pub settings: Settings,
+    /// Shards of a store that is made now; an existing one keeps its own.
+    pub shards: usize,
+    /// Commands that may be under way at once.
+    pub most_commands: usize,
+    /// Opens a store whose last entry is over a minute ahead of the clock.
+    pub allow_future: bool,
+    /// sled's cache.
+    pub cache_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            settings: Settings::default(),
+            shards: 1,
+            most_commands: 4_096,
+            allow_future: false,
+            cache_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Why a store can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the store.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// `store.json` is not what it must be.
+    #[error("{path}: {why}")]
+    About {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A key file or the secret is gone while a log is there.
+    #[error("{0} is missing although the store has a log; restore it from a copy")]
+    Missing(PathBuf),
+    /// The tree could not be opened.
+    #[error(transparent)]
+    Tree(#[from] OpenError),
+    /// The derived state.
+    #[error(transparent)]
+    State(#[from] journal::state::Error),
+    /// The checkpoint file.
+    #[error(transparent)]
+    File(#[from] journal::Failure),
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] journal::keyring::Error),
+    /// The secret.
+    #[error(transparent)]
+    Secret(#[from] journal::secret::Error),
+    /// The payment simulator's books.
+    #[error(transparent)]
+    Payments(#[from] ports::payments::books::Error),
+}
+
+/// An open shop and what ends it.
+pub struct Opened {
+    /// The shop.
+    pub shop: Shop,
+    /// Entries were found that no mark vouches for: rot in the last batch could pass as torn.
+    pub unmarked: bool,
+    /// The store was made by this open.
+    pub is_new: bool,
+    drivers: Vec<JoinHandle<Option<FileLog>>>,
+    keeper: JoinHandle<()>,
+}
+
+impl Opened {
+    /// Ends the tree: everything accepted is durable when this returns.
+    pub fn close(self) {
+        self.shop.system().close();
+        for driver in self.drivers {
+            if driver.join().is_err() {
+                tracing::error!("a committer thread panicked");
+            }
+        }
+        if self.keeper.join().is_err() {
+            tracing::error!("the checkpoint thread panicked");
+        }
+    }
+}
+
+/// Reads `store.json`; `None` when there is no store.
+///
+/// # Errors
+/// It can't be read, or a newer program wrote it.
+pub fn about(layout: &Layout) -> Result<Option<About>, Error> {
+    let path = layout.about();
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Io { path, source }),
+    };
+    let about: About = serde_json::from_slice(&bytes).map_err(|error| Error::About {
+        path: path.clone(),
+        why: format!("is not readable ({error}); restore it from a copy"),
+    })?;
+    if about.format != FORMAT || !(1..=MAX_SHARDS).contains(&about.shards) {
+        let why = format!("format {} with {} shards is unknown here", about.format, about.shards);
+        return Err(Error::About { path, why });
+    }
+    Ok(Some(about))
+}
+
+fn make(layout: &Layout, shards: usize) -> Result<About, Error> {
+    let path = layout.about();
+    if layout.log(0).exists() {
+        return Err(Error::Missing(path));
+    }
+    let io = |source| Error::Io { path: path.clone(), source };
+    fs::create_dir_all(&layout.0).map_err(io)?;
+    let about = About { format: FORMAT, shards: shards.clamp(1, MAX_SHARDS) };
+    let text = serde_json::to_string(&about)
+        .map_err(|error| Error::About { path: path.clone(), why: error.to_string() })?;
+    let temporary = layout.0.join("store.json.new");
+    fs::write(&temporary, text).map_err(io)?;
+    fs::File::open(&temporary).and_then(|file| file.sync_all()).map_err(io)?;
+    fs::rename(&temporary, &path).map_err(io)?;
+    fs::File::open(&layout.0).and_then(|folder| folder.sync_all()).map_err(io)?;
+    Ok(about)
+}
+
+/// Opens the store in `folder`, made if it is missing.
+///
+/// # Errors
+/// See [`Error`]; each names the file and what to do.
+pub async fn open(folder: &Path, options: Options) -> Result<Opened, Error> {
+    let exit = |_: &journal::Error| std::process::exit(70);
+    let clock = Arc::new(ports::clock::System::new());
+    open_with(folder, options, clock, Arc::new(exit)).await
+}
+
+/// As [`open`], with a clock and an end of one's own.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(
+    folder: &Path,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    on_fatal: Arc<dyn Fn(&journal::Error) + Send + Sync>,
+) -> Result<Opened, Error> {
+    let layout = Layout(folder.to_owned());
+    let found = about(&layout)?;
+    let is_new = found.is_none();
+    let about = match found {
+        Some(about) => about,
+        None => make(&layout, options.shards)?,
+    };
+    if layout.log(0).exists() {
+        for needed in [layout.keys(), layout.secret()] {
+            if !needed.exists() {
+                return Err(Error::Missing(needed));
+            }
+        }
+    }
+    let secret = Secret::open(&layout.secret())?;
+    let keyring = Keyring::open(&layout.keys())?;
+    let (store, checkpoint) = open_state(&layout, options.cache_bytes)?;
+    let payments = Arc::new(Simulator::open(&layout.payments(), clock.clone())?);
+    let mut opening = Opening::<FileLog>::new(
+        Ingredients {
+            settings: options.settings,
+            store,
+            checkpoint,
+            checkpoint_file: Some(layout.checkpoint()),
+            keyring,
+            clock,
+            allow_future: options.allow_future,
+            entropy: Arc::new(ports::entropy::Os),
+            payments,
+            on_fatal,
+        },
+        about.shards,
+    );
+    let mut unmarked = false;
+    for shard in 0..about.shards {
+        let folder = layout.log(shard);
+        let opened = opening
+            .shard(|from, visit| FileLog::open(&folder, file::SEGMENT_BYTES, from, visit))?;
+        unmarked |= opened.mark == Mark::Unreadable;
+    }
+    let (system, drivers) = opening.start().await?;
+    let keeper = keep(system.clone())?;
+    let shop = Shop::new(system, secret, options.most_commands);
+    Ok(Opened { shop, unmarked, is_new, drivers, keeper })
+}
+
+/// The state store, and up to where it is complete. One that fell behind its checkpoint, or does
+/// not open, is deleted: it is derived.
+fn open_state(
+    layout: &Layout,
+    cache_bytes: u64,
+) -> Result<(Arc<dyn StateStore>, Option<Checkpoint>), Error> {
+    let (store, reset) = SledStore::open_or_reset(&layout.state(), cache_bytes)?;
+    let in_file = Checkpoint::in_file(&layout.checkpoint())?;
+    let usable = Checkpoint::usable(Checkpoint::in_store(&store)?, in_file.as_ref());
+    if reset || (in_file.is_some() && usable.is_none()) {
+        tracing::warn!("the derived state was damaged or fell behind; it is rebuilt");
+    }
+    if usable.is_none() {
+        for tree in journal::Tree::ALL {
+            store.clear(tree)?;
+        }
+    }
+    Ok((Arc::new(store), usable))
+}
+
+/// Takes checkpoints as entries come, and a last one at the end.
+fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
+    const LOOK_EVERY: Duration = Duration::from_millis(200);
+    let thread = std::thread::Builder::new().name("checkpoint".to_owned());
+    let run = move || {
+        let mut ticks = 0_u32;
+        while !system.is_closing() {
+            std::thread::sleep(LOOK_EVERY);
+            ticks = ticks.wrapping_add(1);
+            if ticks.is_multiple_of(5) {
+                system.rest_idle();
+            }
+            if system.wants_checkpoint() {
+                take(&system);
+            }
+        }
+        take(&system);
+    };
+    thread.spawn(run).map_err(|source| Error::Io { path: PathBuf::from("checkpoint"), source })
+}
+
+fn take(system: &System) {
+    if let Err(error) = system.take_checkpoint() {
+        tracing::error!(%error, "no checkpoint: the next start reads more of the log");
+    }
+}

@@ -1,0 +1,280 @@
+//! Checking out, and what can be done with an order.
+
+use super::{ANSWER_WITHIN, Error, Key, Shop, wait};
+use crate::{
+    actors::{Baton, order},
+    domain::{By, CartId, OrderId, Sealed, cart::Checkout},
+    journal::keyring,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+pub use crate::actors::order::Order;
+
+/// Where to send it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Who lives there.
+    pub name: String,
+    /// Street and number.
+    pub line1: String,
+    /// Floor, flat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line2: Option<String>,
+    /// Town.
+    pub city: String,
+    /// State or province.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Postal code.
+    pub postal_code: String,
+    /// ISO 3166 alpha-2 code.
+    pub country: String,
+}
+
+/// For somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gift {
+    /// Whom it is for.
+    pub to: String,
+    /// What to write on the card.
+    pub message: String,
+}
+
+/// How it is paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payment {
+    /// `card`.
+    pub method: String,
+    /// The provider's token for it.
+    pub token: String,
+}
+
+/// What a checkout needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Details {
+    /// Where to write to.
+    pub email: String,
+    /// Where to send it.
+    pub address: Address,
+    /// Present for a gift.
+    #[serde(default)]
+    pub gift: Option<Gift>,
+    /// How it is paid.
+    pub payment: Payment,
+}
+
+/// Who bought and where to send it, as sealed in the order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Where to write to.
+    pub email: String,
+    /// Where to send it.
+    pub address: Address,
+}
+
+/// Which value under an order's key: see [`Sealed::field`].
+const CONTACT: u8 = 0;
+const GIFT: u8 = 1;
+const PAYMENT: u8 = 2;
+
+impl Shop {
+    /// Makes an order of all lines of a cart. Answers when the order is durable; with `settle`
+    /// also when it is settled, or so much time has passed.
+    ///
+    /// # Errors
+    /// A line lapsed, a limit, an empty or closed cart, a key that came before with another body.
+    pub async fn check_out(
+        &self,
+        cart: CartId,
+        details: &Details,
+        key: Key<'_>,
+        settle: Option<Duration>,
+    ) -> Result<Order, Error> {
+        details.check()?;
+        let checkout = Box::new(self.seal(details)?);
+        let context = self.context(By::Cart(cart), Some(&key));
+        let asked = self.ask::<crate::actors::cart::Actor, _>(cart, |baton| {
+            crate::actors::cart::Message::CheckOut { checkout, context, baton }
+        });
+        let order = asked.await??;
+        match settle {
+            Some(within) if !order.state.settled() => {
+                let replayed = order.replayed;
+                let settled = self.settled(order.id, within).await?;
+                Ok(settled.map_or(order, |settled| Order { replayed, ..settled }))
+            }
+            _ => Ok(order),
+        }
+    }
+
+    fn seal(&self, details: &Details) -> Result<Checkout, Error> {
+        let Details { email, address, gift, payment } = details;
+        let keyring = &self.system().keyring;
+        let key = keyring.next_key().map_err(store_error)?;
+        let contact = Contact { email: email.trim().to_owned(), address: address.clone() };
+        let seal = |field, value: Result<Vec<u8>, serde_json::Error>| {
+            let plain = value.map_err(|error| Error::Store(error.to_string()))?;
+            keyring.seal(key, field, &plain).map_err(store_error)
+        };
+        let ttl_ms = self.system().settings.payment_ttl_ms;
+        Ok(Checkout {
+            email: self.buyer_of(email),
+            contact: seal(CONTACT, serde_json::to_vec(&contact))?,
+            gift: gift.as_ref().map(|gift| seal(GIFT, serde_json::to_vec(gift))).transpose()?,
+            payment: seal(PAYMENT, Ok(payment.token.clone().into_bytes()))?,
+            until: self.now().plus_ms(ttl_ms),
+        })
+    }
+
+    /// The gift note of an order; `None` without one, or after its buyer was erased.
+    pub fn gift(&self, order: &Order) -> Option<Gift> {
+        self.unseal(order.state.placement()?.gift.as_ref()?)
+    }
+
+    /// Who bought; `None` after the buyer was erased.
+    pub fn contact(&self, order: &Order) -> Option<Contact> {
+        self.unseal(&order.state.placement()?.contact)
+    }
+
+    fn unseal<T: serde::de::DeserializeOwned>(&self, sealed: &Sealed) -> Option<T> {
+        match self.system().keyring.unseal(sealed) {
+            Ok(plain) => serde_json::from_slice(&plain).ok(),
+            Err(keyring::Error::Erased(_)) => None,
+            Err(error) => {
+                tracing::error!(%error, "sealed data can't be opened");
+                None
+            }
+        }
+    }
+
+    /// An order as it is now.
+    ///
+    /// # Errors
+    /// It never was.
+    pub async fn order_by_id(&self, order: OrderId) -> Result<Order, Error> {
+        let read = |baton| order::Message::Read { baton, settled: false, replayed: false };
+        Ok(self.ask::<order::Actor, _>(order, read).await??)
+    }
+
+    /// The order once it is settled; `None` when it takes longer or too many wait already.
+    async fn settled(&self, order: OrderId, within: Duration) -> Result<Option<Order>, Error> {
+        let Ok(_permit) = self.0.waits.try_acquire() else { return Ok(None) };
+        let (baton, waiting) = Baton::new();
+        let read = order::Message::Read { baton, settled: true, replayed: false };
+        self.system().tell::<order::Actor>(order, read);
+        match tokio::time::timeout(within, waiting).await {
+            Ok(Ok(Ok(answer))) => Ok(Some(answer?)),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Calls an order off, and waits a moment for money that is moving.
+    ///
+    /// # Errors
+    /// It never was, or it is too late.
+    pub async fn cancel_order(
+        &self,
+        order: OrderId,
+        by: By,
+        key: Option<Key<'_>>,
+    ) -> Result<Order, Error> {
+        let context = self.context(by, key.as_ref());
+        let cancel = |baton| order::Message::Cancel { context, baton };
+        let cancelled = self.ask::<order::Actor, _>(order, cancel).await??;
+        if cancelled.state.settled() {
+            return Ok(cancelled);
+        }
+        let replayed = cancelled.replayed;
+        let settled = self.settled(order, Duration::from_secs(1)).await?;
+        Ok(settled.map_or(cancelled, |settled| Order { replayed, ..settled }))
+    }
+
+    /// Retries what an order owes at once.
+    ///
+    /// # Errors
+    /// It never was.
+    pub async fn retry_order(&self, order: OrderId) -> Result<Order, Error> {
+        Ok(self.ask::<order::Actor, _>(order, order::Message::Retry).await??)
+    }
+
+    /// The order now and after each change.
+    ///
+    /// # Errors
+    /// It never was.
+    pub async fn follow_order(
+        &self,
+        order: OrderId,
+    ) -> Result<mpsc::UnboundedReceiver<Order>, Error> {
+        self.order_by_id(order).await?;
+        let (follower, changes) = mpsc::unbounded_channel();
+        self.system().tell::<order::Actor>(order, order::Message::Follow(follower));
+        Ok(changes)
+    }
+
+    /// Waits for an order to settle, for tests and benches.
+    ///
+    /// # Errors
+    /// It never was, or it did not settle in time.
+    pub async fn wait_settled(&self, order: OrderId) -> Result<Order, Error> {
+        let (baton, waiting) = Baton::new();
+        let read = order::Message::Read { baton, settled: true, replayed: false };
+        self.system().tell::<order::Actor>(order, read);
+        Ok(wait(waiting, ANSWER_WITHIN).await??)
+    }
+}
+
+fn store_error(error: keyring::Error) -> Error {
+    Error::Store(error.to_string())
+}
+
+impl Details {
+    /// The longest text in any field, in bytes.
+    const MAX_TEXT: usize = 500;
+
+    fn check(&self) -> Result<(), Error> {
+        let at = self.email.trim().split_once('@');
+        let plausible = at.is_some_and(|(name, host)| {
+            !name.is_empty() && host.contains('.') && !host.contains('@')
+        });
+        if !plausible || self.email.contains(|c: char| c.is_control() || c == ' ') {
+            return Err(Error::invalid("/email", "must be an e-mail address"));
+        }
+        let Address { name, line1, line2, city, region, postal_code, country } = &self.address;
+        let required = [
+            ("/address/name", name),
+            ("/address/line1", line1),
+            ("/address/city", city),
+            ("/address/postal_code", postal_code),
+            ("/payment/token", &self.payment.token),
+        ];
+        if let Some((field, _)) = required.iter().find(|(_, text)| text.trim().is_empty()) {
+            return Err(Error::invalid(*field, "must not be empty"));
+        }
+        if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            let why = "must be an ISO 3166 alpha-2 code such as US";
+            return Err(Error::invalid("/address/country", why));
+        }
+        if self.payment.method != "card" {
+            return Err(Error::invalid("/payment/method", "must be `card`"));
+        }
+        let optional = [("/address/line2", line2), ("/address/region", region)];
+        let optional = optional.iter().filter_map(|(field, text)| Some((*field, text.as_ref()?)));
+        let gift = self.gift.iter();
+        let gift = gift.flat_map(|gift| [("/gift/to", &gift.to), ("/gift/message", &gift.message)]);
+        let mut all =
+            required.into_iter().chain(optional).chain(gift).chain([("/email", &self.email)]);
+        match all.find(|(_, text)| text.len() > Self::MAX_TEXT) {
+            Some((field, _)) => {
+                let why = format!("must not be longer than {} bytes", Self::MAX_TEXT);
+                Err(Error::invalid(field, why))
+            }
+            None => Ok(()),
+        }
+    }
+}
