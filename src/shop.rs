@@ -112,3 +112,6 @@ async fn wait<T>(waiting: Waiting<T>, deadline: Duration) -> Result<T, Error> {
         Ok(Err(_)) | Err(_) => Err(Error::Fault(Fault::Unavailable)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Whole journeys through the in-process API, on real files.
+
+use super::{
+    Error, Key, Opened, Options, Shop,
+    cart::Cart,
+    open,
+    orders::{Address, Details, Order, Payment},
+};
+use crate::{
+    actors::Settings,
+    domain::{
+        Currency, Money, Sku,
+        order::{self, Status},
+        product::{Spec, Variant},
+        sku::Refusal,
+    },
+};
+use tempfile::TempDir;
+
+mod journeys;
+
+fn sku(code: &str) -> Sku {
+    Sku::parse(code).unwrap()
+}
+
+fn usd(amount_minor: i64) -> Money {
+    Money { amount_minor, currency: Currency::parse("USD").unwrap() }
+}
+
+fn spec(skus: &[&str], units: u64) -> Spec {
+    let variant = |code: &&str| Variant {
+        sku: sku(code),
+        title: (*code).to_owned(),
+        price: usd(1_999),
+        weight_g: 200,
+        units,
+    };
+    Spec {
+        title: "Tee".into(),
+        description: String::new(),
+        category: "shirts".into(),
+        tags: vec![],
+        images: vec![],
+        variants: skus.iter().map(variant).collect(),
+    }
+}
+
+fn details(token: &str) -> Details {
+    let address = Address {
+        name: "Ana".into(),
+        line1: "1 Main St".into(),
+        line2: None,
+        city: "Springfield".into(),
+        region: None,
+        postal_code: "12345".into(),
+        country: "US".into(),
+    };
+    let payment = Payment { method: "card".into(), token: token.into() };
+    Details { email: "ana@example.com".into(), address, gift: None, payment }
+}
+
+fn key(text: &str) -> Key<'_> {
+    Key { text, route: "checkout", body: b"{}" }
+}
+
+/// A shop in a folder that can be closed and opened again.
+struct House {
+    folder: TempDir,
+    options: Options,
+    opened: Opened,
+}
+
+impl House {
+    async fn new(shards: usize, settings: Settings) -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { settings, shards, cache_bytes: 4 << 20, ..Options::default() };
+        let opened = open::open(folder.path(), options.clone()).await.unwrap();
+        House { folder, options, opened }
+    }
+
+    async fn reopen(self) -> House {
+        let House { folder, options, opened } = self;
+        tokio::task::spawn_blocking(move || opened.close()).await.unwrap();
+        let opened = open::open(folder.path(), options.clone()).await.unwrap();
+        House { folder, options, opened }
+    }
+
+    async fn close(self) {
+        let opened = self.opened;
+        tokio::task::spawn_blocking(move || opened.close()).await.unwrap();
+    }
+
+    fn shop(&self) -> Shop {
+        self.opened.shop.clone()
+    }
+}
+
+async fn buy(shop: &Shop, code: &str, units: u32, token: &str, text: &str) -> Result<Order, Error> {
+    let cart: Cart = shop.add_to_cart(None, &sku(code), units, None).await?;
+    let order = shop.check_out(cart.id, &details(token), key(text), None).await?;
+    shop.wait_settled(order.id).await
+}
