@@ -4,7 +4,7 @@
 //! over, and the conservation tests hold that neither ever happens.
 
 use super::{
-    Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, OrderClaim, State, decide::identities,
+    Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, OrderClaim, State, claims::identities,
 };
 use crate::domain::{CartId, OrderId, Time};
 
