@@ -90,9 +90,24 @@ enum Ended {
     /// An order's claim, back with its cart.
     HandedBack,
     /// An order's claim that ended at its deadline; a late payment may still claim the units.
-    Lapsed { buyer: Buyer, email: Buyer },
+    Lapsed { buyer: Buyer, email: Buyer, units: u32 },
     /// An order's claim or its sold units, given back.
     Returned,
+}
+
+/// An ended claim, and when to forget it; without an instant it waits for `Forget`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Memory {
+    ended: Ended,
+    until: Option<Time>,
+}
+
+/// Units an order bought while a limit was on: what a return takes off its buyer's count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Purchase {
+    buyer: Buyer,
+    email: Buyer,
+    units: u32,
 }
 
 /// The state of one SKU.
@@ -113,12 +128,14 @@ pub struct State {
     sale: Option<Sale>,
     /// Units of each buyer in this sale, reserved and sold; empty without a limit.
     taken: BTreeMap<Buyer, u64>,
+    /// The sold units among `taken`; empty without a limit.
+    purchases: BTreeMap<OrderId, Purchase>,
     carts: BTreeMap<CartId, CartClaim>,
     orders: BTreeMap<OrderId, OrderClaim>,
     /// The end of every claim above.
     deadlines: BTreeSet<(Time, Holder)>,
-    ended: BTreeMap<Holder, Ended>,
-    /// When to forget which of `ended`; those missing here wait for `Forget`.
+    ended: BTreeMap<Holder, Memory>,
+    /// When to forget which of `ended`.
     forget: BTreeSet<(Time, Holder)>,
 }
 
@@ -191,6 +208,10 @@ impl State {
     /// Claims of orders, live or not yet expired.
     pub fn order_claims(&self) -> impl Iterator<Item = (OrderId, &OrderClaim)> {
         self.orders.iter().map(|(order, claim)| (*order, claim))
+    }
+
+    fn ended(&self, holder: Holder) -> Option<&Ended> {
+        self.ended.get(&holder).map(|memory| &memory.ended)
     }
 
     fn limit(&self) -> Option<u32> {

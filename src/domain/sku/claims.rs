@@ -3,7 +3,7 @@
 //! Invariant: no decision here claims more than is free, or more than a buyer may have.
 
 use super::{
-    Buyer, CartClaim, Change, Ended, Event, Holder, Refusal, Reserve, State, TakeOver,
+    Buyer, CartClaim, Change, Ended, Event, Holder, OrderClaim, Refusal, Reserve, State, TakeOver,
     decide::{Decision, with_marks},
 };
 use crate::domain::{CartId, Money, OrderId, Time};
@@ -20,6 +20,7 @@ pub(super) fn reserve(state: &State, wish: &Reserve, now: Time) -> Decision {
     let held = live.map_or(0, |claim| claim.units);
     let wanted = match wish.change {
         Change::Set(units) => units,
+        Change::Add(0) => return Err(Refusal::OutOfRange),
         Change::Add(units) => {
             let same = live.is_some_and(|claim| claim.sequence.same_incarnation(wish.sequence));
             let base = if same { held } else { wish.recorded_units.min(held) };
@@ -39,9 +40,11 @@ pub(super) fn reserve(state: &State, wish: &Reserve, now: Time) -> Decision {
     }
     let more = u64::from(wanted.saturating_sub(held));
     let free = state.free().checked_sub(more).ok_or(Refusal::SoldOut { free: state.free() })?;
-    state.within_limit(wish.buyer, more)?;
-    let until = live.map_or(wish.until, |claim| claim.until);
     let (cart, buyer, sequence) = (wish.cart, wish.buyer, wish.sequence);
+    // Somebody signed in meanwhile: the whole claim counts for the account from now on.
+    let counted = live.filter(|claim| claim.buyer == buyer).map_or(0, |claim| claim.units);
+    state.within_limit(buyer, u64::from(wanted.saturating_sub(counted)))?;
+    let until = live.map_or(wish.until, |claim| claim.until);
     let event = Event::Reserved { cart, buyer, units: wanted, until, price, sequence };
     Ok(with_marks(state, vec![event], free))
 }
@@ -66,10 +69,13 @@ pub(super) fn release(state: &State, cart: CartId, keep_units: u32) -> Decision 
 }
 
 pub(super) fn take_over(state: &State, wish: &TakeOver, now: Time) -> Decision {
+    if wish.units == 0 {
+        return Err(Refusal::OutOfRange);
+    }
     if state.orders.contains_key(&wish.order) {
         return Ok(vec![]);
     }
-    let over = state.ended.contains_key(&Holder::Order(wish.order)) || wish.until <= now;
+    let over = state.ended(Holder::Order(wish.order)).is_some() || wish.until <= now;
     let claim = state.claim_of(wish.cart, now).filter(|claim| claim.units >= wish.units && !over);
     let claim = claim.ok_or(Refusal::ReservationLapsed)?;
     if wish.email != claim.buyer {
@@ -86,31 +92,52 @@ pub(super) fn take_over(state: &State, wish: &TakeOver, now: Time) -> Decision {
     Ok(with_marks(state, vec![event], state.free().saturating_add(excess)))
 }
 
+pub(super) fn hand_back(state: &State, order: OrderId, now: Time) -> Decision {
+    let Some(claim) = state.orders.get(&order) else {
+        // It lapsed before: nothing to give, and the order will never ask for it again.
+        let lapsed = matches!(state.ended(Holder::Order(order)), Some(Ended::Lapsed { .. }));
+        return Ok(if lapsed { vec![Event::Forgotten { order }] } else { vec![] });
+    };
+    let freed = if claim.from.until <= now {
+        claim.units
+    } else {
+        // What the cart claimed while it was closed, it could not record.
+        state.carts.get(&claim.cart).map_or(0, |other| other.units)
+    };
+    let free = state.free().saturating_add(u64::from(freed));
+    Ok(with_marks(state, vec![Event::HandedBack { order }], free))
+}
+
 pub(super) fn commit(state: &State, order: OrderId, units: u32) -> Decision {
-    let event = Event::Committed { order, units, picks: state.picks(u64::from(units)) };
-    if state.orders.contains_key(&order) {
-        return Ok(vec![event]);
+    let sold = |units: u32| Event::Committed { order, units, picks: state.picks(units.into()) };
+    if let Some(claim) = state.orders.get(&order) {
+        return if claim.units == units { Ok(vec![sold(units)]) } else { Err(Refusal::OutOfRange) };
     }
-    match state.ended.get(&Holder::Order(order)) {
+    match state.ended(Holder::Order(order)) {
         // Paid too late: the units are the order's only if nobody else has them by now.
-        Some(Ended::Lapsed { buyer, email }) => {
+        Some(Ended::Lapsed { buyer, email, units: had }) if *had == units => {
             let more = u64::from(units);
             let free = state.free().checked_sub(more).ok_or(Refusal::ReservationLapsed)?;
             for identity in identities(*buyer, *email) {
                 state.within_limit(identity, more).map_err(|_| Refusal::ReservationLapsed)?;
             }
-            Ok(with_marks(state, vec![event], free))
+            Ok(with_marks(state, vec![sold(units)], free))
         }
+        Some(Ended::Lapsed { .. }) => Err(Refusal::OutOfRange),
         Some(_) => Err(Refusal::ReservationLapsed),
         None => Ok(vec![]), // committed before
     }
 }
 
 pub(super) fn give_back(state: &State, order: OrderId, units: u32) -> Decision {
-    let event = match (state.orders.get(&order), state.ended.get(&Holder::Order(order))) {
-        (Some(claim), _) => Event::OrderReleased { order, units: claim.units },
+    let (event, units) = match (state.orders.get(&order), state.ended(Holder::Order(order))) {
+        (Some(OrderClaim { units, .. }), _) => {
+            (Event::OrderReleased { order, units: *units }, *units)
+        }
         (None, Some(_)) => return Ok(vec![]),
-        (None, None) => Event::Returned { order, units },
+        // Never more than was sold: a return makes no units.
+        (None, None) if units == 0 || u64::from(units) > state.sold => return Ok(vec![]),
+        (None, None) => (Event::Returned { order, units }, units),
     };
     Ok(with_marks(state, vec![event], state.free().saturating_add(u64::from(units))))
 }
@@ -146,7 +173,7 @@ pub(super) fn identities(buyer: Buyer, email: Buyer) -> impl Iterator<Item = Buy
 }
 
 fn released(state: &State, cart: CartId) -> Option<super::Sequence> {
-    match state.ended.get(&Holder::Cart(cart)) {
+    match state.ended(Holder::Cart(cart)) {
         Some(Ended::Released { sequence }) => Some(*sequence),
         _ => None,
     }

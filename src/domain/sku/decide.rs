@@ -5,7 +5,7 @@
 
 use super::{
     Command, Event, Holder, MAX_UNITS, Refusal, Sale, State,
-    claims::{commit, give_back, release, reserve, take_over},
+    claims::{commit, give_back, hand_back, release, reserve, take_over},
 };
 use crate::domain::{Context, Money, ProductId};
 
@@ -15,20 +15,11 @@ pub(super) fn decide(state: &State, command: &Command, context: &Context) -> Dec
     let now = context.now;
     match command {
         Command::Claim { product } => claim(state, *product),
-        Command::Unclaim { product } if state.product == Some(*product) && !state.listed => {
-            Ok(vec![Event::Unclaimed { product: *product }])
-        }
-        Command::Unclaim { .. } => Ok(vec![]),
+        Command::Unclaim { product } => unclaim(state, *product),
         Command::List { product, revision, title, price, units } => {
             list(state, *product, *revision, title, *price, *units)
         }
-        Command::Delist { product, revision } => {
-            let stale = state.product != Some(*product) || state.revision > *revision;
-            if stale || !state.listed {
-                return Ok(vec![]);
-            }
-            Ok(vec![Event::Delisted { product: *product, revision: *revision }])
-        }
+        Command::Delist { product, revision } => delist(state, *product, *revision),
         Command::Receive { .. }
         | Command::Adjust { .. }
         | Command::Transfer { .. }
@@ -41,31 +32,22 @@ pub(super) fn decide(state: &State, command: &Command, context: &Context) -> Dec
             Err(Refusal::UnknownSku)
         }
         Command::Receive { units, location, reference } => {
-            let event = Event::Received {
-                units: *units,
-                location: location.clone(),
-                reference: reference.clone(),
-            };
-            in_range(state, *units)?;
-            Ok(with_marks(state, vec![event], state.free().saturating_add(*units)))
+            let (units, location, reference) = (*units, location.clone(), reference.clone());
+            in_range(state, units)?;
+            let event = Event::Received { units, location, reference };
+            Ok(with_marks(state, vec![event], state.free().saturating_add(units)))
         }
         Command::Adjust { delta, location, reason } => adjust(state, *delta, location, reason),
         Command::Transfer { units, from, to } => {
-            in_range(state, *units)?;
             take_from(state, from, *units)?;
             Ok(vec![Event::Transferred { units: *units, from: from.clone(), to: to.clone() }])
         }
         Command::WriteOff { units, location, reason } => {
-            in_range(state, *units)?;
-            take_from(state, location, *units)?;
-            let free = state.free().checked_sub(*units).ok_or_else(|| negative(state))?;
-            let event = Event::WrittenOff {
-                units: *units,
-                location: location.clone(),
-                reason: reason.clone(),
-            };
-            Ok(with_marks(state, vec![event], free))
+            let (units, location, reason) = (*units, location.clone(), reason.clone());
+            let free = take_from(state, &location, units)?.ok_or_else(|| negative(state))?;
+            Ok(with_marks(state, vec![Event::WrittenOff { units, location, reason }], free))
         }
+        Command::SetLowStock { units } if *units == state.low_stock_at => Ok(vec![]),
         Command::SetLowStock { units } => Ok(vec![Event::LowStockSet { units: *units }]),
         Command::SetSale(sale) => set_sale(state, sale),
         Command::EndSale if state.sale.is_none() => Ok(vec![]),
@@ -73,16 +55,10 @@ pub(super) fn decide(state: &State, command: &Command, context: &Context) -> Dec
         Command::Reserve(wish) => reserve(state, wish, now),
         Command::Release { cart, keep_units } => release(state, *cart, *keep_units),
         Command::TakeOver(wish) => take_over(state, wish, now),
-        Command::HandBack { order } if state.orders.contains_key(order) => {
-            let claim_returns = state.orders.get(order).filter(|claim| claim.from.until <= now);
-            let freed = claim_returns.map_or(0, |claim| u64::from(claim.units));
-            let event = Event::HandedBack { order: *order };
-            Ok(with_marks(state, vec![event], state.free().saturating_add(freed)))
-        }
-        Command::HandBack { .. } => Ok(vec![]),
+        Command::HandBack { order } => hand_back(state, *order, now),
         Command::Commit { order, units } => commit(state, *order, *units),
         Command::Return { order, units } => give_back(state, *order, *units),
-        Command::Forget { order } if state.ended.contains_key(&Holder::Order(*order)) => {
+        Command::Forget { order } if state.ended(Holder::Order(*order)).is_some() => {
             Ok(vec![Event::Forgotten { order: *order }])
         }
         Command::Forget { .. } => Ok(vec![]),
@@ -95,6 +71,20 @@ fn claim(state: &State, product: ProductId) -> Decision {
         Some(owner) if owner == product => Ok(vec![]),
         Some(_) => Err(Refusal::SkuTaken),
     }
+}
+
+/// Only a SKU that was never listed can leave its product: a listed one has a history.
+fn unclaim(state: &State, product: ProductId) -> Decision {
+    let leaves = state.product == Some(product) && state.revision == 0;
+    Ok(if leaves { vec![Event::Unclaimed { product }] } else { vec![] })
+}
+
+fn delist(state: &State, product: ProductId, revision: u64) -> Decision {
+    let stale = state.product != Some(product) || state.revision > revision;
+    if stale || !state.listed {
+        return Ok(vec![]);
+    }
+    Ok(vec![Event::Delisted { product, revision }])
 }
 
 fn list(
@@ -111,6 +101,9 @@ fn list(
     if state.revision >= revision {
         return Ok(vec![]);
     }
+    if price.amount_minor < 0 {
+        return Err(Refusal::OutOfRange);
+    }
     let mut events = vec![Event::Listed { product, revision, title: title.to_owned(), price }];
     if state.revision == 0 && units > 0 {
         in_range(state, units)?;
@@ -119,6 +112,7 @@ fn list(
             location: super::MAIN_LOCATION.to_owned(),
             reference: Some(product.to_string()),
         });
+        return Ok(with_marks(state, events, state.free().saturating_add(units)));
     }
     Ok(events)
 }
@@ -126,22 +120,19 @@ fn list(
 fn adjust(state: &State, delta: i64, location: &str, reason: &str) -> Decision {
     let event = Event::Adjusted { delta, location: location.to_owned(), reason: reason.to_owned() };
     let units = delta.unsigned_abs();
-    if units == 0 || units > MAX_UNITS {
-        return Err(Refusal::OutOfRange);
-    }
     let free = if delta > 0 {
         in_range(state, units)?;
         state.free().saturating_add(units)
     } else {
-        take_from(state, location, units)?;
-        state.free().checked_sub(units).ok_or_else(|| negative(state))?
+        take_from(state, location, units)?.ok_or_else(|| negative(state))?
     };
     Ok(with_marks(state, vec![event], free))
 }
 
 fn set_sale(state: &State, sale: &Sale) -> Decision {
     let currency = state.price.map(|price| price.currency);
-    if sale.closes_at <= sale.opens_at || sale.units_per_buyer == Some(0) {
+    let never_open = sale.closes_at <= sale.opens_at;
+    if never_open || sale.units_per_buyer == Some(0) || sale.price.amount_minor < 0 {
         return Err(Refusal::OutOfRange);
     }
     if currency != Some(sale.price.currency) {
@@ -175,9 +166,15 @@ fn in_range(state: &State, units: u64) -> Result<(), Refusal> {
     if units == 0 || total > MAX_UNITS { Err(Refusal::OutOfRange) } else { Ok(()) }
 }
 
-fn take_from(state: &State, location: &str, units: u64) -> Result<(), Refusal> {
+/// The free units that are left when `units` leave the house from `location`; `None` when some
+/// of them are claimed.
+fn take_from(state: &State, location: &str, units: u64) -> Result<Option<u64>, Refusal> {
     let there = state.locations.get(location).copied().unwrap_or(0);
-    if there < units { Err(negative(state)) } else { Ok(()) }
+    match units {
+        0 => Err(Refusal::OutOfRange),
+        _ if units > there => Err(negative(state)),
+        _ => Ok(state.free().checked_sub(units)),
+    }
 }
 
 fn negative(state: &State) -> Refusal {
