@@ -166,8 +166,13 @@ impl State {
         if from.until <= now {
             return;
         }
-        let other = self.drop_cart(cart).map_or(from.sequence, |other| other.sequence);
-        let sequence = from.sequence.max(other);
+        // The cart's last request is the newest of all, also when it was released again.
+        let newest = match (self.drop_cart(cart), self.recall(Holder::Cart(cart))) {
+            (Some(other), _) => other.sequence,
+            (None, Some(Ended::Released { sequence })) => sequence,
+            (None, _) => from.sequence,
+        };
+        let sequence = newest.max(from.sequence);
         self.hold_cart(cart, CartClaim { units, sequence, ..from });
     }
 

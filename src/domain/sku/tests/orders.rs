@@ -86,6 +86,16 @@ fn what_a_closed_cart_claimed_meanwhile_ends_with_the_hand_back() {
 }
 
 #[test]
+fn a_request_released_meanwhile_stays_released_after_the_hand_back() {
+    let mut run = ordered();
+    run.tell(SOON, &add(ANA, 3, 7)).unwrap();
+    run.tell(SOON, &Command::Release { cart: cart(ANA), keep_units: 0 }).unwrap();
+    run.tell(SOON, &hand_back(1)).unwrap();
+    assert_eq!(run.tell(SOON, &add(ANA, 3, 7)), Ok(vec![]));
+    counts(&run, 5, 2, 0);
+}
+
+#[test]
 fn a_late_take_over_does_not_take_handed_back_units() {
     let mut run = ordered();
     run.tell(SOON, &hand_back(1)).unwrap();
