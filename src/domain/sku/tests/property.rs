@@ -2,7 +2,7 @@
 //!
 //! The books here are lists that are summed up afresh after each command, so they share neither
 //! code nor shape with the machine. Orders follow their saga: a commit or a hand-back only of
-//! what was taken over, `Forget` only after a return, everything as often as it pleases.
+//! what was taken over, one open order per cart, `Forget` only after a return, everything as often as it pleases.
 
 use super::*;
 use proptest::prelude::*;
@@ -97,6 +97,8 @@ struct Books {
     entries: Vec<Entry>,
     lapsed: Vec<Entry>,
     orders: Vec<(OrderId, u32, Saga)>,
+    /// Which cart made which order: a cart has one open order at a time.
+    placed: Vec<(CartId, OrderId)>,
     sent: Vec<Reserve>,
     sold_out: bool,
 }
@@ -282,6 +284,11 @@ impl Books {
         }
     }
 
+    fn has_open_order(&self, cart: CartId) -> bool {
+        let mut open = self.orders.iter().filter(|(.., at)| *at == Saga::TakenOver);
+        open.any(|(order, ..)| self.placed.contains(&(cart, *order)))
+    }
+
     fn held(&self, wish: &Reserve) -> u64 {
         self.sum(|entry| entry.who == Who::Cart(wish.cart))
     }
@@ -332,6 +339,7 @@ impl Play {
             Op::Release { who, keep_units } => {
                 Some(Command::Release { cart: cart(who), keep_units })
             }
+            Op::TakeOver { who, .. } if self.books.has_open_order(cart(who)) => None,
             Op::TakeOver { who, units, email } => {
                 let order = order(1_000 + u128::try_from(self.books.orders.len()).unwrap());
                 let (email, until) = (Buyer(300 + email), self.now.plus_ms(ORDER_TTL_MS));
@@ -399,6 +407,7 @@ impl Play {
                 events.iter().for_each(|event| self.books.write(event, self.now));
                 if let Command::TakeOver(wish) = command {
                     self.books.orders.push((wish.order, wish.units, Saga::TakenOver));
+                    self.books.placed.push((wish.cart, wish.order));
                 }
                 if let (Command::Reserve(wish), false) = (command, events.is_empty()) {
                     self.books.sent.push(wish.clone());
