@@ -14,6 +14,8 @@ pub mod order;
 pub mod product;
 pub mod sealed;
 pub mod sku;
+#[cfg(test)]
+mod testing;
 pub mod time;
 
 pub use ids::{CartId, CommandId, EntityId, Kind, OrderId, ProductId, Sku};

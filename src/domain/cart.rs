@@ -223,6 +223,12 @@ impl State {
             let event = Event::LineRemoved { sku: sku.clone(), idle_until };
             return Ok(if known { vec![event] } else { vec![] });
         };
+        if line.units == 0 {
+            return Err(Refusal::OutOfRange);
+        }
+        if self.lines.get(sku) == Some(line) && self.idle_until == Some(idle_until) {
+            return Ok(vec![]);
+        }
         let others = self.lines.iter().filter(|(other, _)| *other != sku).map(|(_, line)| line);
         if others.clone().any(|other| other.price.currency != line.price.currency) {
             return Err(Refusal::MixedCurrencies);
@@ -234,6 +240,9 @@ impl State {
     }
 
     fn check_out(&self, checkout: &Checkout, context: &Context) -> Decision {
+        if self.order_of(context.command, context.fingerprint)?.is_some() {
+            return Ok(vec![]); // a repeat: the order it made stands
+        }
         self.open()?;
         let id = self.id.filter(|_| !self.lines.is_empty()).ok_or(Refusal::CartEmpty)?;
         if let Some((sku, _)) = self.lines.iter().find(|(_, line)| line.until <= context.now) {

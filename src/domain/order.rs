@@ -27,7 +27,8 @@ pub enum Step {
     Authorise,
     /// Take what was set aside.
     Capture,
-    /// Let go what was set aside.
+    /// Let go what was set aside. A provider that has nothing set aside approves, and declines a
+    /// later `Authorise` of this order; one that has captured declines.
     Void,
     /// Give back what was taken.
     Refund,
@@ -252,6 +253,10 @@ pub struct State {
     placement: Option<Box<Placement>>,
     status: Status,
     payment: Payment,
+    /// The provider's reference of what was set aside.
+    authorisation: Option<String>,
+    /// The provider's reference of what was taken.
+    capture: Option<String>,
     /// The step whose outcome nobody knows.
     unknown: Option<Step>,
     /// A `Void` is owed once the order has ended unpaid, whatever we know of an authorisation.
@@ -277,6 +282,16 @@ impl State {
     /// Where the money is.
     pub fn payment(&self) -> Payment {
         self.payment
+    }
+
+    /// The provider's reference of what was set aside, also when it was let go again.
+    pub fn authorisation(&self) -> Option<&str> {
+        self.authorisation.as_deref()
+    }
+
+    /// The provider's reference of what was taken, also when it was given back.
+    pub fn capture(&self) -> Option<&str> {
+        self.capture.as_deref()
     }
 
     /// Retries have gone on for long, and still do.

@@ -9,8 +9,10 @@ mod tests;
 use super::{
     Kind, Money, Sku, Time,
     machine::{self, Context, Machine},
+    sku::MAX_UNITS,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One SKU of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,8 @@ pub enum Refusal {
     Archived,
     /// Another change is on its way.
     Busy,
+    /// No variant, one SKU twice, a negative price, or more units than a SKU counts.
+    OutOfRange,
 }
 
 /// What a product still owes its SKUs.
@@ -154,6 +158,12 @@ fn has(spec: &Spec, sku: &Sku) -> bool {
     spec.variants.iter().any(|variant| variant.sku == *sku)
 }
 
+fn in_range(spec: &Spec) -> bool {
+    let skus: BTreeSet<&Sku> = spec.variants.iter().map(|variant| &variant.sku).collect();
+    let sound = |variant: &Variant| variant.price.amount_minor >= 0 && variant.units <= MAX_UNITS;
+    !skus.is_empty() && skus.len() == spec.variants.len() && spec.variants.iter().all(sound)
+}
+
 impl Machine for State {
     const KIND: Kind = Kind::Product;
     type Command = Command;
@@ -171,6 +181,8 @@ impl Machine for State {
             Command::Propose(_) if self.archived => Err(Refusal::Archived),
             Command::Propose(_) if self.proposed.is_some() => Err(Refusal::Busy),
             Command::Propose(spec) if self.adopted.as_ref() == Some(spec) => Ok(vec![]),
+            // A SKU would refuse to list it, and the listing be owed for ever.
+            Command::Propose(spec) if !in_range(spec) => Err(Refusal::OutOfRange),
             Command::Propose(spec) => {
                 let revision = revision.saturating_add(1);
                 Ok(vec![Event::Proposed { revision, spec: spec.clone() }])

@@ -12,6 +12,7 @@ pub(super) fn decide(state: &State, command: &Command) -> Decision {
     if state.placement.is_none() {
         return Err(Refusal::UnknownOrder);
     }
+    let in_work = !obligations(state).is_empty();
     let events = match command {
         Command::Record { step, outcome } => record(state, *step, outcome),
         Command::RecordCommitted if owes(state, Obligation::Commit) => {
@@ -28,9 +29,9 @@ pub(super) fn decide(state: &State, command: &Command) -> Decision {
         Command::RecordForgotten if owes(state, Obligation::Forget) => {
             vec![Event::StockForgotten {}]
         }
-        Command::RecordReopened if state.reopen.is_some() => vec![Event::CartReopened {}],
+        Command::RecordReopened if owes(state, Obligation::Reopen) => vec![Event::CartReopened {}],
         Command::Cancel if !state.ended() => vec![Event::Cancelled {}],
-        Command::FlagForReview { reason } if state.flagged.is_none() => {
+        Command::FlagForReview { reason } if state.flagged.is_none() && in_work => {
             vec![Event::FlaggedForReview { reason: reason.clone() }]
         }
         Command::Place(_)
@@ -48,51 +49,78 @@ pub(super) fn decide(state: &State, command: &Command) -> Decision {
 /// The provider's answer to a step. An answer that is recorded already is a no-op; one that comes
 /// when the order no longer owes the step is recorded, and what it did is owed back.
 fn record(state: &State, step: Step, outcome: &Outcome) -> Vec<Event> {
-    let paid = state.payment;
-    let event = match (step, outcome) {
-        (Step::Authorise, Outcome::Approved { reference }) => match paid {
-            Payment::None | Payment::Unknown | Payment::Voided | Payment::Declined => {
-                Event::Authorised { reference: reference.clone() }
+    let event = match step {
+        Step::Authorise => record_authorise(state, outcome),
+        Step::Capture => record_capture(state, outcome),
+        Step::Void => match outcome {
+            Outcome::Approved { .. } if state.void_owed => Some(Event::Voided {}),
+            Outcome::Declined { reason } if state.void_owed => {
+                Some(Event::VoidRefused { reason: reason.clone() })
             }
-            Payment::Authorised | Payment::Captured | Payment::Refunded | Payment::Failed => {
-                return vec![];
-            }
+            // It stays owed, under the same key.
+            Outcome::Approved { .. }
+            | Outcome::Declined { .. }
+            | Outcome::Unknown
+            | Outcome::NotSeen => None,
         },
-        (Step::Authorise, Outcome::Declined { reason })
-            if matches!(paid, Payment::None | Payment::Unknown) =>
-        {
-            Event::PaymentDeclined { reason: reason.clone() }
-        }
-        (Step::Capture, Outcome::Approved { reference })
-            if !matches!(paid, Payment::Captured | Payment::Refunded) =>
-        {
-            Event::Captured { reference: reference.clone() }
-        }
-        (Step::Capture, Outcome::Declined { reason })
-            if matches!(paid, Payment::Authorised | Payment::Unknown) =>
-        {
-            Event::CaptureFailed { reason: reason.clone() }
-        }
-        (Step::Void, Outcome::Approved { .. }) if state.void_owed => Event::Voided {},
-        (Step::Void, Outcome::Declined { reason }) if state.void_owed => {
-            Event::VoidRefused { reason: reason.clone() }
-        }
-        (Step::Refund, Outcome::Approved { .. }) if paid != Payment::Refunded => Event::Refunded {},
-        // A refund may be refused for a while (not settled yet): it stays owed.
-        (Step::Refund, Outcome::Declined { .. }) | (Step::Void | Step::Refund, _) => return vec![],
-        (Step::Authorise | Step::Capture, Outcome::Unknown) => {
-            let waits = owes(state, Obligation::Pay(step)) && state.unknown.is_none();
-            if !waits {
-                return vec![];
+        Step::Refund => match outcome {
+            Outcome::Approved { .. } if owes(state, Obligation::Pay(step)) => {
+                Some(Event::Refunded {})
             }
-            Event::PaymentUnknown { step }
-        }
-        (Step::Authorise | Step::Capture, Outcome::NotSeen) if state.unknown == Some(step) => {
-            Event::PaymentNotSeen { step }
-        }
-        (Step::Authorise | Step::Capture, _) => return vec![],
+            // A refund may be declined for a while (not settled yet): it stays owed.
+            Outcome::Approved { .. }
+            | Outcome::Declined { .. }
+            | Outcome::Unknown
+            | Outcome::NotSeen => None,
+        },
     };
-    vec![event]
+    event.into_iter().collect()
+}
+
+fn record_authorise(state: &State, outcome: &Outcome) -> Option<Event> {
+    if state.authorisation.is_some() || state.capture.is_some() {
+        return None;
+    }
+    match outcome {
+        Outcome::Approved { reference } => Some(Event::Authorised { reference: reference.clone() }),
+        Outcome::Declined { reason }
+            if matches!(state.payment, Payment::None | Payment::Unknown) =>
+        {
+            Some(Event::PaymentDeclined { reason: reason.clone() })
+        }
+        Outcome::Declined { .. } => None,
+        Outcome::Unknown | Outcome::NotSeen => record_silence(state, Step::Authorise, outcome),
+    }
+}
+
+fn record_capture(state: &State, outcome: &Outcome) -> Option<Event> {
+    if state.capture.is_some() {
+        return None;
+    }
+    match outcome {
+        Outcome::Approved { reference } => Some(Event::Captured { reference: reference.clone() }),
+        Outcome::Declined { reason }
+            if matches!(state.payment, Payment::Authorised | Payment::Unknown)
+                && (state.ended() || state.stock == Stock::Committed) =>
+        {
+            Some(Event::CaptureFailed { reason: reason.clone() })
+        }
+        Outcome::Declined { .. } => None,
+        Outcome::Unknown | Outcome::NotSeen => record_silence(state, Step::Capture, outcome),
+    }
+}
+
+fn record_silence(state: &State, step: Step, outcome: &Outcome) -> Option<Event> {
+    match outcome {
+        Outcome::Unknown if owes(state, Obligation::Pay(step)) => {
+            Some(Event::PaymentUnknown { step })
+        }
+        Outcome::NotSeen if state.unknown == Some(step) => Some(Event::PaymentNotSeen { step }),
+        Outcome::Approved { .. }
+        | Outcome::Declined { .. }
+        | Outcome::Unknown
+        | Outcome::NotSeen => None,
+    }
 }
 
 fn owes(state: &State, obligation: Obligation) -> bool {
@@ -105,7 +133,8 @@ pub(super) fn obligations(state: &State) -> Vec<Obligation> {
     }
     let money = match (state.status, state.unknown, state.payment) {
         (Status::Placed, Some(step), _) => Some(Obligation::Ask(step)),
-        (Status::Placed, None, Payment::Authorised) => match state.stock {
+        // Money that came unasked waits for the stock like money that is set aside.
+        (Status::Placed, None, Payment::Authorised | Payment::Captured) => match state.stock {
             Stock::Committed => Some(Obligation::Pay(Step::Capture)),
             Stock::TakenOver
             | Stock::HandBackOwed

@@ -1,21 +1,22 @@
 //! How each event changes an order.
 
 use super::{Event, Milestone, Payment, State, Status, Step, Stock};
-use crate::domain::{Time, cart::Lapsed};
+use crate::domain::{Machine, Time, cart::Lapsed};
 
 pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
+    let was_placed = state.status == Status::Placed;
     match event {
         Event::Placed(placement) => state.placement = Some(placement.clone()),
-        Event::StockCommitted {} => state.stock = Stock::Committed,
-        Event::StockLost { .. } => state.end_unpaid(Status::Expired),
+        Event::StockCommitted {} => {
+            state.stock = Stock::Committed;
+            state.confirm_when_paid();
+        }
+        Event::StockLost { .. } => state.end_undone(Status::Expired),
         Event::StockReturned {} => state.stock = state.stock.given_back(),
         Event::StockForgotten {} => state.stock = Stock::Gone,
         Event::CartReopened {} => state.reopen = None,
-        Event::Cancelled {} if state.payment == Payment::Captured => {
-            state.end(Status::Cancelled, Stock::ReturnOwed);
-        }
-        Event::Cancelled {} => state.end_unpaid(Status::Cancelled),
-        Event::Expired {} => state.end_unpaid(Status::Expired),
+        Event::Cancelled {} => state.end_undone(Status::Cancelled),
+        Event::Expired {} => state.end_undone(Status::Expired),
         Event::FlaggedForReview { reason } => state.flagged = Some(reason.clone()),
         Event::Authorised { .. }
         | Event::PaymentDeclined { .. }
@@ -27,22 +28,30 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
         | Event::VoidRefused { .. }
         | Event::Refunded {} => state.pay(event),
     }
-    for what in milestones(state, event) {
+    for what in milestones(state, event, was_placed) {
         state.timeline.push(Milestone { at, what: (*what).to_owned() });
+    }
+    if state.obligations().is_empty() {
+        state.flagged = None;
     }
 }
 
-fn milestones(state: &State, event: &Event) -> &'static [&'static str] {
+fn milestones(state: &State, event: &Event, was_placed: bool) -> &'static [&'static str] {
     match event {
         Event::Placed(_) => &["placed"],
         Event::Authorised { .. } => &["authorised"],
-        Event::PaymentDeclined { .. } => &["declined"],
+        Event::PaymentDeclined { .. } if was_placed => &["declined"],
+        Event::PaymentDeclined { .. } => &["payment declined"],
         Event::PaymentUnknown { .. } => &["payment unknown"],
+        Event::StockCommitted {} if state.status == Status::Confirmed => {
+            &["stock committed", "confirmed"]
+        }
         Event::StockCommitted {} => &["stock committed"],
         Event::StockLost { .. } => &["stock lost", "expired"],
         Event::Captured { .. } if state.status == Status::Confirmed => &["captured", "confirmed"],
         Event::Captured { .. } => &["captured"],
-        Event::CaptureFailed { .. } => &["capture failed", "declined"],
+        Event::CaptureFailed { .. } if was_placed => &["capture failed", "declined"],
+        Event::CaptureFailed { .. } => &["capture failed"],
         Event::Voided {} => &["voided"],
         Event::Refunded {} => &["refunded"],
         Event::StockReturned {} => &["stock returned"],
@@ -73,17 +82,25 @@ impl State {
         self.stock = stock;
     }
 
-    /// Ends while an authorisation may stand, or be on its way.
-    fn end_unpaid(&mut self, status: Status) {
+    /// Ends with everything to be undone: what was taken goes back; else an authorisation may
+    /// stand, or be on its way.
+    fn end_undone(&mut self, status: Status) {
         self.end(status, Stock::ReturnOwed);
-        self.void_owed = true;
+        self.void_owed = self.capture.is_none();
+    }
+
+    fn confirm_when_paid(&mut self) {
+        if self.payment == Payment::Captured && self.stock == Stock::Committed {
+            self.status = Status::Confirmed;
+        }
     }
 
     fn pay(&mut self, event: &Event) {
         let placed = self.status == Status::Placed;
         let unknown = self.unknown.take();
         match event {
-            Event::Authorised { .. } => {
+            Event::Authorised { reference } => {
+                self.authorisation = Some(reference.clone());
                 self.payment = Payment::Authorised;
                 self.void_owed = !placed;
             }
@@ -100,18 +117,21 @@ impl State {
                 self.unknown = Some(*step);
             }
             Event::PaymentNotSeen { step } => {
-                self.payment = match step {
-                    Step::Authorise => Payment::None,
-                    Step::Capture | Step::Void => Payment::Authorised,
-                    Step::Refund => Payment::Captured,
-                };
+                if self.payment == Payment::Unknown {
+                    self.payment = match step {
+                        Step::Authorise => Payment::None,
+                        Step::Capture | Step::Void => Payment::Authorised,
+                        Step::Refund => Payment::Captured,
+                    };
+                }
                 self.void_owed = !placed;
             }
-            Event::Captured { .. } => {
+            Event::Captured { reference } => {
+                self.capture = Some(reference.clone());
                 self.payment = Payment::Captured;
                 self.void_owed = false;
                 if placed {
-                    self.status = Status::Confirmed;
+                    self.confirm_when_paid();
                 }
             }
             Event::CaptureFailed { .. } => {

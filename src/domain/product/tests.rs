@@ -1,1 +1,216 @@
-//! The machine as given, when, then tables.
+//! The product machine as given, when, then tables.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that overflows has failed, and only some events matter to it"
+)]
+
+use super::{Command, Event, Obligation, Refusal, Spec, State, Variant};
+use crate::domain::{
+    Machine, Sku, Time,
+    sku::MAX_UNITS,
+    testing::{Run, START, at, check_machine, sku, usd},
+};
+
+const SOON: Time = Time(START.0 + 1);
+
+fn variant(code: &str) -> Variant {
+    Variant { sku: sku(code), title: code.to_owned(), price: usd(500), weight_g: 100, units: 3 }
+}
+
+fn spec(codes: &[&str]) -> Box<Spec> {
+    Box::new(Spec {
+        title: "Tee".to_owned(),
+        description: String::new(),
+        category: "shirts".to_owned(),
+        tags: vec!["new".to_owned()],
+        images: vec![],
+        variants: codes.iter().map(|code| variant(code)).collect(),
+    })
+}
+
+fn propose(codes: &[&str]) -> Command {
+    Command::Propose(spec(codes))
+}
+
+fn claims(revision: u64, taken: Option<&str>) -> Command {
+    Command::RecordClaims { revision, taken: taken.map(sku) }
+}
+
+fn proposed(revision: u64, codes: &[&str]) -> Event {
+    Event::Proposed { revision, spec: spec(codes) }
+}
+
+/// Proposed, adopted and listed, one revision after the other.
+fn revisions(of: &[&[&str]]) -> Vec<Event> {
+    let adopt = |(revision, codes): (u64, &&[&str])| {
+        [proposed(revision, codes), Event::Adopted { revision }, Event::Listed { revision }]
+    };
+    (1_u64..).zip(of).flat_map(adopt).collect()
+}
+
+fn codes(skus: &[Sku]) -> Vec<&str> {
+    skus.iter().map(Sku::as_str).collect()
+}
+
+fn sold(state: &State) -> Vec<(String, bool)> {
+    let listings = state.listings().into_iter();
+    listings.map(|(sku, variant)| (sku.to_string(), variant.is_some())).collect()
+}
+
+fn on(code: &str) -> (String, bool) {
+    (code.to_owned(), true)
+}
+
+fn off(code: &str) -> (String, bool) {
+    (code.to_owned(), false)
+}
+
+#[track_caller]
+fn check(given: &[Event], when: &Command, then: &Result<Vec<Event>, Refusal>) -> Run<State> {
+    check_machine(State::default(), given, &at(SOON), when, then)
+}
+
+#[track_caller]
+fn tell(run: &mut Run<State>, command: &Command) -> Vec<Event> {
+    let events = run.tell(SOON, command).unwrap();
+    run.check_replay();
+    events
+}
+
+#[test]
+fn a_product_is_proposed_claimed_adopted_and_listed() {
+    let mut run = Run::new(State::default());
+    assert_eq!(tell(&mut run, &propose(&["A", "B"])), vec![proposed(1, &["A", "B"])]);
+    assert_eq!(run.state.obligations(), [Obligation::Claim]);
+    assert_eq!(codes(&run.state.new_skus()), ["A", "B"]);
+    assert_eq!((run.state.spec(), run.state.created_at()), (None, None), "nobody sees it yet");
+    assert_eq!(tell(&mut run, &claims(1, None)), vec![Event::Adopted { revision: 1 }]);
+    assert_eq!(run.state.obligations(), [Obligation::List]);
+    assert_eq!(run.state.spec(), Some(&*spec(&["A", "B"])));
+    assert_eq!(run.state.created_at(), Some(SOON));
+    assert_eq!(sold(&run.state), [on("A"), on("B")]);
+    let listed = Command::RecordListed { revision: 1 };
+    assert_eq!(tell(&mut run, &listed), vec![Event::Listed { revision: 1 }]);
+    assert_eq!(run.state.obligations(), []);
+    assert_eq!((run.state.revision(), run.state.archived()), (1, false));
+}
+
+#[test]
+fn answers_count_once_and_only_for_their_revision() {
+    let proposal = [proposed(1, &["A"])];
+    check(&proposal, &claims(2, None), &Ok(vec![]));
+    check(&proposal, &Command::RecordListed { revision: 1 }, &Ok(vec![]));
+    check(&proposal, &Command::RecordUnclaimed { revision: 1 }, &Ok(vec![]));
+    let given = revisions(&[&["A"]]);
+    for command in [
+        claims(1, None),
+        claims(1, Some("A")),
+        Command::RecordListed { revision: 1 },
+        Command::RecordListed { revision: 9 },
+        Command::RecordUnclaimed { revision: 1 },
+    ] {
+        check(&given, &command, &Ok(vec![]));
+    }
+    // The last revision's listing is confirmed when the next is already on its way.
+    let given = [revisions(&[&["A"]]), vec![proposed(2, &["A", "B"])]].concat();
+    check(&given, &Command::RecordListed { revision: 1 }, &Ok(vec![]));
+}
+
+#[test]
+fn a_sku_of_another_product_rejects_the_proposal() {
+    let mut run = Run::given(State::default(), &[proposed(1, &["A", "B"])]);
+    let rejected = Event::Rejected { revision: 1, taken: sku("B") };
+    assert_eq!(tell(&mut run, &claims(1, Some("B"))), vec![rejected]);
+    assert_eq!(run.state.obligations(), [Obligation::Unclaim]);
+    assert_eq!(codes(&run.state.new_skus()), ["A", "B"], "these are to be let go");
+    assert_eq!(tell(&mut run, &claims(1, Some("B"))), vec![]);
+    assert_eq!(tell(&mut run, &claims(1, None)), vec![]);
+    assert_eq!(run.tell(SOON, &propose(&["C"])), Err(Refusal::Busy));
+    let unclaimed = Command::RecordUnclaimed { revision: 1 };
+    assert_eq!(tell(&mut run, &unclaimed), vec![Event::Unclaimed { revision: 1 }]);
+    assert_eq!(tell(&mut run, &unclaimed), vec![]);
+    assert_eq!((run.state.spec(), run.state.obligations().len()), (None, 0));
+    assert_eq!(run.tell(SOON, &Command::Archive), Err(Refusal::UnknownProduct));
+    assert_eq!(tell(&mut run, &propose(&["A"])), vec![proposed(2, &["A"])]);
+}
+
+#[test]
+fn a_rejected_change_leaves_the_adopted_revision_for_sale() {
+    let mut run = Run::given(State::default(), &revisions(&[&["A"]]));
+    tell(&mut run, &propose(&["A", "B"]));
+    assert_eq!(codes(&run.state.new_skus()), ["B"]);
+    tell(&mut run, &claims(2, Some("B")));
+    tell(&mut run, &Command::RecordUnclaimed { revision: 2 });
+    assert_eq!(run.state.spec(), Some(&*spec(&["A"])));
+    assert_eq!(sold(&run.state), [on("A")]);
+    assert_eq!(run.state.obligations(), []);
+}
+
+#[test]
+fn the_same_again_is_no_change() {
+    check(&revisions(&[&["A"]]), &propose(&["A"]), &Ok(vec![]));
+}
+
+#[test]
+fn one_change_at_a_time() {
+    check(&[proposed(1, &["A"])], &propose(&["B"]), &Err(Refusal::Busy));
+    let given = [revisions(&[&["A"]]), vec![proposed(2, &["B"])]].concat();
+    check(&given, &Command::Archive, &Err(Refusal::Busy));
+    check(&given, &propose(&["C"]), &Err(Refusal::Busy));
+}
+
+#[test]
+fn a_dropped_variant_is_delisted_and_comes_back_without_a_claim() {
+    let mut run = Run::given(State::default(), &revisions(&[&["A", "B"], &["A"]]));
+    assert_eq!(sold(&run.state), [on("A"), off("B")]);
+    tell(&mut run, &propose(&["A", "B", "C"]));
+    assert_eq!(codes(&run.state.new_skus()), ["C"]);
+    tell(&mut run, &claims(3, None));
+    assert_eq!(sold(&run.state), [on("A"), on("B"), on("C")]);
+    assert_eq!(run.state.created_at(), Some(START), "created once");
+}
+
+#[test]
+fn a_listing_that_was_overtaken_is_owed_for_the_newer_revision() {
+    let given = [proposed(1, &["A"]), Event::Adopted { revision: 1 }];
+    let mut run = Run::given(State::default(), &given);
+    tell(&mut run, &propose(&["A", "B"]));
+    assert_eq!(run.state.obligations(), [Obligation::Claim]);
+    tell(&mut run, &claims(2, Some("B")));
+    tell(&mut run, &Command::RecordUnclaimed { revision: 2 });
+    assert_eq!(run.state.obligations(), [Obligation::List]);
+    tell(&mut run, &Command::RecordListed { revision: 2 });
+    assert_eq!(run.state.obligations(), []);
+}
+
+#[test]
+fn an_archived_product_is_delisted_and_stays_so() {
+    check(&[], &Command::Archive, &Err(Refusal::UnknownProduct));
+    let given = revisions(&[&["A", "B"], &["A"]]);
+    let mut run = check(&given, &Command::Archive, &Ok(vec![Event::Archived { revision: 3 }]));
+    assert!(run.state.archived());
+    assert_eq!(run.state.obligations(), [Obligation::List]);
+    assert_eq!(sold(&run.state), [off("A"), off("B")]);
+    assert_eq!(tell(&mut run, &Command::Archive), vec![]);
+    assert_eq!(run.tell(SOON, &propose(&["A"])), Err(Refusal::Archived));
+    tell(&mut run, &Command::RecordListed { revision: 3 });
+    assert_eq!(run.state.obligations(), []);
+    assert_eq!((run.state.due(), run.lapse(Time::MAX)), (None, vec![]));
+}
+
+#[test]
+fn a_proposal_that_no_sku_could_list_is_refused() {
+    let with = |change: fn(&mut Variant)| {
+        let mut spec = spec(&["A", "B"]);
+        change(&mut spec.variants[1]);
+        Command::Propose(spec)
+    };
+    let refused = Err(Refusal::OutOfRange);
+    check(&[], &propose(&[]), &refused);
+    check(&[], &propose(&["A", "A"]), &refused);
+    check(&[], &with(|variant| variant.price = usd(-1)), &refused);
+    check(&[], &with(|variant| variant.units = MAX_UNITS + 1), &refused);
+    assert!(Run::new(State::default()).tell(SOON, &with(|v| v.units = MAX_UNITS)).is_ok());
+}

@@ -4,7 +4,8 @@
 //! over, and the conservation tests hold that neither ever happens.
 
 use super::{
-    Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, OrderClaim, State, decide::identities,
+    Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, Memory, OrderClaim, Purchase, State,
+    claims::identities,
 };
 use crate::domain::{CartId, OrderId, Time};
 
@@ -40,12 +41,13 @@ pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
         Event::WrittenOff { units, location, .. } => state.stock_out(location, *units),
         Event::LowStockSet { units } => state.low_stock_at = *units,
         Event::SaleSet { sale } => {
+            let counted = state.limit().is_some();
             state.sale = Some(sale.clone());
-            state.count_all();
+            state.recount(counted);
         }
         Event::SaleEnded {} => {
             state.sale = None;
-            state.taken.clear();
+            state.recount(false);
         }
         Event::Reserved { cart, buyer, units, until, price, sequence } => {
             let (buyer, sequence) = (*buyer, *sequence);
@@ -79,7 +81,8 @@ pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
             }
             for (order, _) in orders {
                 if let Some(claim) = state.drop_order(*order) {
-                    let ended = Ended::Lapsed { buyer: claim.from.buyer, email: claim.email };
+                    let (buyer, email, units) = (claim.from.buyer, claim.email, claim.units);
+                    let ended = Ended::Lapsed { buyer, email, units };
                     state.remember(Holder::Order(*order), ended, None);
                 }
             }
@@ -91,11 +94,14 @@ pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
         }
         Event::Returned { order, units } => {
             state.sold = state.sold.saturating_sub(u64::from(*units));
+            if let Some(Purchase { buyer, email, units }) = state.purchases.remove(order) {
+                state.count(buyer, email, i64::from(units).saturating_neg());
+            }
             state.stock_in(MAIN_LOCATION, u64::from(*units));
             state.remember(Holder::Order(*order), Ended::Returned, None);
         }
         Event::Forgotten { order } => {
-            state.ended.remove(&Holder::Order(*order));
+            state.recall(Holder::Order(*order));
         }
         Event::LowStock { .. } => state.low = true,
         Event::SoldOut {} => state.sold_out = true,
@@ -160,18 +166,25 @@ impl State {
         if from.until <= now {
             return;
         }
-        let other = self.drop_cart(cart).map_or(0, |claim| claim.units);
-        self.hold_cart(cart, CartClaim { units: units.saturating_add(other), ..from });
+        // The cart's last request is the newest of all, also when it was released again.
+        let newest = match (self.drop_cart(cart), self.recall(Holder::Cart(cart))) {
+            (Some(other), _) => other.sequence,
+            (None, Some(Ended::Released { sequence })) => sequence,
+            (None, _) => from.sequence,
+        };
+        let sequence = newest.max(from.sequence);
+        self.hold_cart(cart, CartClaim { units, sequence, ..from });
     }
 
     fn commit(&mut self, order: OrderId, units: u32, picks: &[(String, u64)]) {
-        let buyers = match (self.drop_order(order), self.ended.remove(&Holder::Order(order))) {
+        let buyers = match (self.drop_order(order), self.recall(Holder::Order(order))) {
             (Some(claim), _) => Some((claim.from.buyer, claim.email)),
-            (None, Some(Ended::Lapsed { buyer, email })) => Some((buyer, email)),
-            _ => None,
+            (None, Some(Ended::Lapsed { buyer, email, .. })) => Some((buyer, email)),
+            (None, _) => None,
         };
-        if let Some((buyer, email)) = buyers {
+        if let Some((buyer, email)) = buyers.filter(|_| self.limit().is_some()) {
             self.count(buyer, email, i64::from(units)); // sold units count for the whole sale
+            self.purchases.insert(order, Purchase { buyer, email, units });
         }
         self.sold = self.sold.saturating_add(u64::from(units));
         if picks.is_empty() {
@@ -183,10 +196,19 @@ impl State {
     }
 
     fn remember(&mut self, holder: Holder, ended: Ended, until: Option<Time>) {
-        self.ended.insert(holder, ended);
+        self.recall(holder);
+        self.ended.insert(holder, Memory { ended, until });
         if let Some(until) = until {
             self.forget.insert((until, holder));
         }
+    }
+
+    fn recall(&mut self, holder: Holder) -> Option<Ended> {
+        let memory = self.ended.remove(&holder)?;
+        if let Some(until) = memory.until {
+            self.forget.remove(&(until, holder));
+        }
+        Some(memory.ended)
     }
 
     fn forget_until(&mut self, now: Time) {
@@ -213,11 +235,13 @@ impl State {
         }
     }
 
-    /// A limit has come: what is claimed already counts.
-    fn count_all(&mut self) {
-        if self.limit().is_none() || !self.taken.is_empty() {
+    /// The terms have changed: a limit that comes finds what is claimed, one that goes forgets.
+    fn recount(&mut self, counted: bool) {
+        if counted && self.limit().is_some() {
             return;
         }
+        self.taken.clear();
+        self.purchases.clear();
         let carts = self.carts.values().map(|claim| (claim.buyer, claim.buyer, claim.units));
         let orders = self.orders.values().map(|claim| (claim.from.buyer, claim.email, claim.units));
         for (buyer, email, units) in carts.chain(orders).collect::<Vec<_>>() {
