@@ -111,6 +111,10 @@ where
 
     /// Tells `id` something, waking it if need be. `newborn` says that it has no history yet.
     pub fn tell(&self, system: &Arc<System>, id: R::Id, message: R::Message, newborn: bool) {
+        if system.is_closing() {
+            message.fail(Fault::Unavailable);
+            return;
+        }
         let mut stripe = self.stripe(&id);
         match stripe.get_mut(&id) {
             Some(Slot::Live(actor)) => match actor.send_message(message) {
@@ -176,6 +180,9 @@ where
             Some(Slot::Ending(waiting)) => waiting,
             _ => vec![],
         };
+        if system.is_closing() {
+            return;
+        }
         let Some(failures) = failed else {
             if !waiting.is_empty() {
                 self.start(system, &mut stripe, id, waiting, false);
@@ -201,6 +208,20 @@ where
                     let _ = actor.send_message(R::Message::rest());
                 }
             }
+        }
+    }
+
+    /// Ends every actor at once, and their supervisor: nothing can be appended any more.
+    pub fn end(&self) {
+        for stripe in &self.stripes {
+            for slot in lock(stripe).values() {
+                if let Slot::Live(actor) = slot {
+                    actor.get_cell().kill();
+                }
+            }
+        }
+        if let Some(supervisor) = self.supervisor.get() {
+            supervisor.stop(None);
         }
     }
 
@@ -261,13 +282,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An entity found again.
-#[derive(Default)]
-pub struct Loaded<M> {
-    /// Its state.
-    pub entity: Entity<M>,
-}
-
 /// Why an entity can't be rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -289,7 +303,7 @@ pub enum LoadError {
 pub async fn load<R: Role>(
     system: &Arc<System>,
     id: &R::Id,
-) -> Result<Loaded<R::Machine>, LoadError> {
+) -> Result<Entity<R::Machine>, LoadError> {
     let entity = id.entity();
     let (settled, settling) = tokio::sync::oneshot::channel();
     system.committer_of(&entity).after(|outbox| {
@@ -302,6 +316,5 @@ pub async fn load<R: Role>(
         system.faults.strike(&entity, super::system::Strike::Replay);
         system.replay::<R::Machine>(&entity)
     }));
-    let entity = replayed.map_err(|_| LoadError::Panicked)??;
-    Ok(Loaded { entity })
+    Ok(replayed.map_err(|_| LoadError::Panicked)??)
 }

@@ -5,12 +5,7 @@
 //! changed nothing and is answered; a panic in `evolve` kills the actor before anything was
 //! appended, and its successor starts from the log.
 
-use super::{
-    Baton, Fault, Outbox, System,
-    baton::Answer,
-    directory::{Id, Loaded},
-    outbox::Parcel,
-};
+use super::{Baton, Fault, Outbox, System, baton::Answer, directory::Id, outbox::Parcel};
 use crate::{
     domain::{By, Context, EntityId, Machine, Time},
     journal::entity::{Entity, Seen},
@@ -311,12 +306,12 @@ where
         use super::system::Knows;
         let Birth { id, system, incarnation, newborn } = birth;
         let loaded = if newborn {
-            Ok(Loaded::default())
+            Ok(Entity::born(&id.entity()))
         } else {
             super::directory::load::<R>(&system, &id).await
         };
         let entity = match loaded {
-            Ok(loaded) => loaded.entity,
+            Ok(entity) => entity,
             Err(error) => {
                 let error = error.to_string();
                 system.directory().quarantine(&system, &id, error.clone());

@@ -357,6 +357,18 @@ impl System {
             shard.committer.close();
         }
     }
+
+    /// Ends every actor, once the drivers have ended.
+    pub fn end(&self) {
+        self.skus.end();
+        self.carts.end();
+        self.orders.end();
+        self.products.end();
+        if let Some(cashier) = self.cashier.get() {
+            cashier.stop(None);
+        }
+        self.timekeeper.nudge();
+    }
 }
 
 /// Starts supervisors, timekeeper and cashier below a system; in this order, since an actor can

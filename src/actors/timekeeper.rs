@@ -39,6 +39,11 @@ impl Timekeeper {
         }
     }
 
+    /// Makes the timekeeper look again at once.
+    pub fn nudge(&self) {
+        self.earlier.notify_one();
+    }
+
     /// How many deadlines are noted.
     pub fn noted(&self) -> usize {
         self.lock().len()

@@ -7,7 +7,7 @@
 mod tests;
 
 use super::{
-    CommandId, Currency, Fingerprint, Kind, Money, OrderId, Sealed, Sku, Time,
+    CommandId, Currency, EntityId, Fingerprint, Kind, Money, OrderId, Sealed, Sku, Time,
     machine::{self, Context, Machine},
     sku::Buyer,
 };
@@ -267,6 +267,13 @@ impl Machine for State {
     type Event = Event;
     type Refusal = Refusal;
     type Obligation = Obligation;
+
+    fn born(id: &EntityId) -> State {
+        match id {
+            EntityId::Cart(id) => State::new(*id),
+            EntityId::Sku(_) | EntityId::Order(_) | EntityId::Product(_) => State::default(),
+        }
+    }
 
     fn lapse(&self, now: Time) -> Vec<Event> {
         match self.due() {

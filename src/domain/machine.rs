@@ -1,6 +1,6 @@
 //! What every business rule is: a machine that decides commands and evolves by events.
 
-use super::{CartId, CommandId, Kind, OrderId, ProductId, Time};
+use super::{CartId, CommandId, EntityId, Kind, OrderId, ProductId, Time};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
 
@@ -62,6 +62,11 @@ pub trait Machine: Clone + Default + Serialize + DeserializeOwned + Send + Sync 
     type Refusal: Clone + fmt::Debug + Send + 'static;
     /// What this entity still owes others.
     type Obligation: Clone + fmt::Debug + PartialEq + Send + 'static;
+
+    /// The entity before its first event; those that need to know their name keep it.
+    fn born(_: &EntityId) -> Self {
+        Self::default()
+    }
 
     /// What time alone has done by `now`, at most a batch's worth: whoever runs the machine
     /// applies it before each decision and asks again until nothing is left.

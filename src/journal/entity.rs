@@ -56,7 +56,7 @@ pub enum Seen {
 }
 
 /// One entity.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entity<M> {
     /// The machine's state.
     pub state: M,
@@ -66,6 +66,11 @@ pub struct Entity<M> {
 }
 
 impl<M: Machine> Entity<M> {
+    /// The entity before its first event.
+    pub fn born(id: &EntityId) -> Entity<M> {
+        Entity { state: M::born(id), sequence: 0, accepted: VecDeque::new() }
+    }
+
     /// Applies a decided event.
     pub fn evolve(&mut self, event: &M::Event, context: &Context) {
         self.state.evolve(event, context);
@@ -143,10 +148,10 @@ impl AnyEntity {
     /// The entity before its first event.
     pub fn new(id: &EntityId) -> AnyEntity {
         match id.kind() {
-            Kind::Sku => AnyEntity::Sku(Box::default()),
-            Kind::Cart => AnyEntity::Cart(Box::default()),
-            Kind::Order => AnyEntity::Order(Box::default()),
-            Kind::Product => AnyEntity::Product(Box::default()),
+            Kind::Sku => AnyEntity::Sku(Box::new(Entity::born(id))),
+            Kind::Cart => AnyEntity::Cart(Box::new(Entity::born(id))),
+            Kind::Order => AnyEntity::Order(Box::new(Entity::born(id))),
+            Kind::Product => AnyEntity::Product(Box::new(Entity::born(id))),
         }
     }
 

@@ -74,7 +74,7 @@ pub fn load<M: Machine>(
     id: &EntityId,
 ) -> Result<(Option<Stamp>, Entity<M>), Error> {
     let Some(bytes) = store.get(Tree::Snapshots, &key(id))? else {
-        return Ok((None, Entity::default()));
+        return Ok((None, Entity::born(id)));
     };
     let (stamp, entity): (Stamp, Entity<M>) = rmp_serde::from_slice(&bytes)?;
     Ok((Some(stamp), entity))

@@ -20,6 +20,9 @@ use std::{
     time::Duration,
 };
 
+/// How long a close waits for actors and handles to go.
+const ACTORS_END_WITHIN_MS: u32 = 1_000;
+
 /// What lies where in a store's folder.
 #[derive(Clone, Debug)]
 pub struct Layout(pub PathBuf);
@@ -163,16 +166,27 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Ends the tree: everything accepted is durable when this returns.
-    pub fn close(self) {
-        self.shop.system().close();
-        for driver in self.drivers {
-            if driver.join().is_err() {
-                tracing::error!("a committer thread panicked");
-            }
+    /// Ends the tree: everything accepted is durable when this returns, and once the last handle
+    /// of the shop is dropped the folder can be opened again.
+    pub async fn close(self) {
+        let Opened { shop, drivers, keeper, .. } = self;
+        let system = shop.system().clone();
+        system.close();
+        let ended = tokio::task::spawn_blocking(move || {
+            let drivers = drivers.into_iter().map(|driver| driver.join().is_ok());
+            let drivers = drivers.fold(true, |all, one| all && one);
+            drivers && keeper.join().is_ok()
+        });
+        if !ended.await.unwrap_or(false) {
+            tracing::error!("a thread of the store panicked");
         }
-        if self.keeper.join().is_err() {
-            tracing::error!("the checkpoint thread panicked");
+        system.end();
+        drop(shop);
+        for _ in 0..ACTORS_END_WITHIN_MS {
+            if Arc::strong_count(&system) == 1 {
+                return;
+            }
+            ports::clock::pause(Duration::from_millis(1)).await;
         }
     }
 }

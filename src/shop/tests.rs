@@ -80,14 +80,13 @@ impl House {
 
     async fn reopen(self) -> House {
         let House { folder, options, opened } = self;
-        tokio::task::spawn_blocking(move || opened.close()).await.unwrap();
+        opened.close().await;
         let opened = open::open(folder.path(), options.clone()).await.unwrap();
         House { folder, options, opened }
     }
 
     async fn close(self) {
-        let opened = self.opened;
-        tokio::task::spawn_blocking(move || opened.close()).await.unwrap();
+        self.opened.close().await;
     }
 
     fn shop(&self) -> Shop {

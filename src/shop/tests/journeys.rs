@@ -11,6 +11,7 @@ async fn a_unit_is_bought(shards: usize) {
     assert_eq!(order.state.payment(), order::Payment::Captured);
     let stock = shop.stock(&sku("TEE-2")).await.unwrap();
     assert_eq!((stock.on_hand, stock.reserved, stock.sold, stock.free), (3, 0, 2, 3));
+    drop(shop);
     let house = house.reopen().await;
     let shop = house.shop();
     let again = shop.order_by_id(order.id).await.unwrap();
