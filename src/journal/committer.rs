@@ -6,7 +6,7 @@
 //! cut; nothing is released once a write has failed.
 
 use super::{
-    BatchBuilder, Error, LogReader, MAX_BATCH_BYTES, Position, ShardLog, batch::Cut, codec,
+    BatchBuilder, Error, MAX_BATCH_BYTES, Position, ShardLog, Tail, batch::Cut, codec,
 };
 use crate::domain::{Context, EntityId, machine::Event};
 use std::{
@@ -354,21 +354,24 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                 Step::Committed => {}
                 Step::Closed => return Ok(self.log),
                 Step::Unsure => std::thread::sleep(Duration::from_millis(5)),
-                Step::Idle => {
-                    let mut queue = self.committer.lock();
-                    while queue.open.iter().all(|open| !open.used) && !queue.closing {
-                        queue.waiting = true;
-                        let woken = self.committer.wake.wait(queue);
-                        queue = woken.unwrap_or_else(PoisonError::into_inner);
-                        queue.waiting = false;
-                    }
-                }
+                Step::Idle => self.wait(),
             }
         }
     }
 
-    /// A reader of the log.
-    pub fn reader(&self) -> impl LogReader + use<L, O> {
-        self.log.reader()
+    /// Sleeps until something waits to be committed, or the committer is closed.
+    pub fn wait(&self) {
+        let mut queue = self.committer.lock();
+        while queue.open.iter().all(|open| !open.used) && !queue.closing {
+            queue.waiting = true;
+            let woken = self.committer.wake.wait(queue);
+            queue = woken.unwrap_or_else(PoisonError::into_inner);
+            queue.waiting = false;
+        }
+    }
+
+    /// Where the log ends.
+    pub fn tail(&self) -> Tail {
+        self.log.tail()
     }
 }

@@ -1,0 +1,161 @@
+//! What every bench shares: a shop in a temporary folder, the machine's own limits, and tables.
+//!
+//! The limits are measured in the same run as the figures, on the same disk: machines drift, so
+//! only ratios within one run are compared.
+
+// Each bench uses its own part of this.
+#![allow(dead_code, reason = "every bench includes this module and none uses all of it")]
+
+pub mod raw;
+
+use doorbuster::{
+    actors::Settings,
+    domain::{
+        Currency, Money, Sku,
+        product::{Spec, Variant},
+    },
+    shop::{
+        Opened, Options, Shop, open,
+        orders::{Address, Details, Payment},
+    },
+};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long each figure is measured.
+#[derive(Clone, Copy)]
+pub struct Length {
+    /// Of one measurement.
+    pub each: Duration,
+    /// How often a pair of measurements is repeated; the median is quoted.
+    pub rounds: usize,
+}
+
+/// Short with `--smoke`, which only shows that a bench still runs.
+pub fn length() -> Length {
+    if std::env::args().any(|argument| argument == "--smoke") {
+        Length { each: Duration::from_millis(300), rounds: 1 }
+    } else {
+        Length { each: Duration::from_secs(4), rounds: 3 }
+    }
+}
+
+/// A runtime as the server has it.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
+}
+
+/// A shop in a folder that goes with it.
+pub struct House {
+    /// The shop.
+    pub shop: Shop,
+    opened: Opened,
+    _folder: TempDir,
+}
+
+impl House {
+    /// With so many SKUs `SKU-0` ... of plenty of stock each.
+    pub async fn with_skus(count: usize) -> House {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let most_commands = 8_192;
+        let options =
+            Options { settings: Settings::default(), most_commands, ..Options::default() };
+        let opened = open::open(folder.path(), options).await.expect("a shop");
+        let shop = opened.shop.clone();
+        for first in (0..count).step_by(100) {
+            let skus = (first..count.min(first + 100)).map(|n| format!("SKU-{n}"));
+            shop.create_product(spec(skus), None).await.expect("a product");
+        }
+        House { shop, opened, _folder: folder }
+    }
+
+    /// Ends it.
+    pub async fn close(self) {
+        let House { shop, opened, _folder } = self;
+        drop(shop);
+        opened.close().await;
+    }
+}
+
+fn spec(skus: impl Iterator<Item = String>) -> Spec {
+    let currency = Currency::parse("USD").expect("a currency");
+    let variant = |code: String| Variant {
+        sku: sku(&code),
+        title: code,
+        price: Money { amount_minor: 1_999, currency },
+        weight_g: 200,
+        units: 100_000_000_000,
+    };
+    Spec {
+        title: "Tee".into(),
+        description: String::new(),
+        category: "shirts".into(),
+        tags: vec![],
+        images: vec![],
+        variants: skus.map(variant).collect(),
+    }
+}
+
+/// A SKU's code.
+pub fn sku(code: &str) -> Sku {
+    Sku::parse(code).expect("a SKU")
+}
+
+/// A buyer's details.
+pub fn details() -> Details {
+    Details {
+        email: "ana@example.com".into(),
+        address: Address {
+            name: "Ana Bell".into(),
+            line1: "1 Main Street".into(),
+            line2: None,
+            city: "Springfield".into(),
+            region: None,
+            postal_code: "12345".into(),
+            country: "US".into(),
+        },
+        gift: None,
+        payment: Payment { method: "card".into(), token: "tok_approve".into() },
+    }
+}
+
+/// The middle one.
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
+
+/// Prints a table with right-aligned columns.
+pub fn table(title: &str, header: &[&str], rows: &[Vec<String>]) {
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    println!("\n{title}");
+    let line = |cells: Vec<&str>| {
+        let cells = cells.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        println!("| {} |", cells.collect::<Vec<_>>().join(" | "));
+    };
+    line(header.to_vec());
+    println!("|{}|", widths.iter().map(|w| "-".repeat(w + 2)).collect::<Vec<_>>().join("|"));
+    for row in rows {
+        line(row.iter().map(String::as_str).collect());
+    }
+}
+
+/// A figure with thousands apart.
+pub fn count(figure: f64) -> String {
+    let digits = format!("{figure:.0}");
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(|g| String::from_utf8_lossy(g).into_owned()).collect::<Vec<_>>().join(",")
+}
+
+/// A ratio and whether it reaches what is asked.
+pub fn ratio(figure: f64, limit: f64, least: f64) -> String {
+    let ratio = figure / limit;
+    format!("{ratio:.2}x (at least {least}: {})", if ratio >= least { "yes" } else { "NO" })
+}
