@@ -60,7 +60,7 @@ impl<M: Machine + Debug + PartialEq> Run<M> {
     /// Lets time do its part until nothing is left.
     pub(crate) fn lapse(&mut self, now: Time) -> Vec<M::Event> {
         let mut all = vec![];
-        loop {
+        for _ in 0..100 {
             let events = self.state.lapse(now);
             if events.is_empty() {
                 assert!(self.state.due().is_none_or(|due| due > now), "due, but nothing lapses");
@@ -69,6 +69,7 @@ impl<M: Machine + Debug + PartialEq> Run<M> {
             self.record(&at(now), events.clone());
             all.extend(events);
         }
+        panic!("lapse finds no end: {:?}", all.last());
     }
 
     /// Time first, then the command; what it caused is applied and logged.

@@ -90,8 +90,19 @@ impl State {
     }
 
     fn confirm_when_paid(&mut self) {
-        if self.payment == Payment::Captured && self.stock == Stock::Committed {
+        let paid = self.payment == Payment::Captured && self.stock == Stock::Committed;
+        if paid && self.status == Status::Placed {
             self.status = Status::Confirmed;
+        }
+    }
+
+    /// Where the money is when the unknown `step` never reached the provider.
+    fn payment_before(&self, step: Step) -> Payment {
+        match step {
+            _ if self.payment != Payment::Unknown => self.payment,
+            Step::Authorise => Payment::None,
+            Step::Capture | Step::Void => Payment::Authorised,
+            Step::Refund => Payment::Captured,
         }
     }
 
@@ -117,22 +128,14 @@ impl State {
                 self.unknown = Some(*step);
             }
             Event::PaymentNotSeen { step } => {
-                if self.payment == Payment::Unknown {
-                    self.payment = match step {
-                        Step::Authorise => Payment::None,
-                        Step::Capture | Step::Void => Payment::Authorised,
-                        Step::Refund => Payment::Captured,
-                    };
-                }
+                self.payment = self.payment_before(*step);
                 self.void_owed = !placed;
             }
             Event::Captured { reference } => {
                 self.capture = Some(reference.clone());
                 self.payment = Payment::Captured;
                 self.void_owed = false;
-                if placed {
-                    self.confirm_when_paid();
-                }
+                self.confirm_when_paid();
             }
             Event::CaptureFailed { .. } => {
                 self.payment = Payment::Failed;

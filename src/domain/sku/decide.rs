@@ -149,7 +149,7 @@ pub(super) fn with_marks(state: &State, mut events: Vec<Event>, free: u64) -> Ve
     if events.is_empty() || state.free() == free {
         return events;
     }
-    if free == 0 && !state.sold_out {
+    if free == 0 {
         events.push(Event::SoldOut {});
     }
     if free > 0 && state.sold_out {

@@ -4,8 +4,8 @@
 //! over, and the conservation tests hold that neither ever happens.
 
 use super::{
-    Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, Memory, OrderClaim, Purchase, State,
-    claims::identities,
+    Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, Memory, OrderClaim, Purchase, Sequence,
+    State, claims::identities,
 };
 use crate::domain::{CartId, OrderId, Time};
 
@@ -56,17 +56,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
             state.hold_cart(*cart, claim);
         }
         Event::Released { cart, keep_units, sequence } => {
-            if let Some(mut claim) = state.drop_cart(*cart) {
-                if *keep_units > 0 {
-                    claim.units = *keep_units;
-                    claim.sequence = (*sequence).max(claim.sequence);
-                    state.hold_cart(*cart, claim);
-                } else {
-                    let ended = Ended::Released { sequence: *sequence };
-                    let until = now.plus_ms(REMEMBER_RELEASED_MS);
-                    state.remember(Holder::Cart(*cart), ended, Some(until));
-                }
-            }
+            state.release(*cart, *keep_units, *sequence, now);
         }
         Event::TakenOver { cart, order, units, email, until } => {
             if let Some(from) = state.drop_cart(*cart) {
@@ -75,31 +65,13 @@ pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
             }
         }
         Event::HandedBack { order } => state.hand_back(*order, now),
-        Event::Expired { carts, orders } => {
-            for (cart, _) in carts {
-                state.drop_cart(*cart);
-            }
-            for (order, _) in orders {
-                if let Some(claim) = state.drop_order(*order) {
-                    let (buyer, email, units) = (claim.from.buyer, claim.email, claim.units);
-                    let ended = Ended::Lapsed { buyer, email, units };
-                    state.remember(Holder::Order(*order), ended, None);
-                }
-            }
-        }
+        Event::Expired { carts, orders } => state.expire(carts, orders),
         Event::Committed { order, units, picks } => state.commit(*order, *units, picks),
         Event::OrderReleased { order, .. } => {
             state.drop_order(*order);
             state.remember(Holder::Order(*order), Ended::Returned, None);
         }
-        Event::Returned { order, units } => {
-            state.sold = state.sold.saturating_sub(u64::from(*units));
-            if let Some(Purchase { buyer, email, units }) = state.purchases.remove(order) {
-                state.count(buyer, email, i64::from(units).saturating_neg());
-            }
-            state.stock_in(MAIN_LOCATION, u64::from(*units));
-            state.remember(Holder::Order(*order), Ended::Returned, None);
-        }
+        Event::Returned { order, units } => state.take_back(*order, *units),
         Event::Forgotten { order } => {
             state.recall(Holder::Order(*order));
         }
@@ -157,6 +129,40 @@ impl State {
         self.count(claim.from.buyer, claim.email, i64::from(claim.units).saturating_neg());
         self.deadlines.remove(&(claim.until, Holder::Order(order)));
         Some(claim)
+    }
+
+    fn release(&mut self, cart: CartId, keep_units: u32, sequence: Sequence, now: Time) {
+        let Some(mut claim) = self.drop_cart(cart) else { return };
+        if keep_units > 0 {
+            claim.units = keep_units;
+            claim.sequence = sequence.max(claim.sequence);
+            self.hold_cart(cart, claim);
+        } else {
+            let until = now.plus_ms(REMEMBER_RELEASED_MS);
+            self.remember(Holder::Cart(cart), Ended::Released { sequence }, Some(until));
+        }
+    }
+
+    fn expire(&mut self, carts: &[(CartId, u32)], orders: &[(OrderId, u32)]) {
+        for (cart, _) in carts {
+            self.drop_cart(*cart);
+        }
+        for (order, _) in orders {
+            if let Some(claim) = self.drop_order(*order) {
+                let (buyer, email, units) = (claim.from.buyer, claim.email, claim.units);
+                let ended = Ended::Lapsed { buyer, email, units };
+                self.remember(Holder::Order(*order), ended, None);
+            }
+        }
+    }
+
+    fn take_back(&mut self, order: OrderId, units: u32) {
+        self.sold = self.sold.saturating_sub(u64::from(units));
+        if let Some(Purchase { buyer, email, units }) = self.purchases.remove(&order) {
+            self.count(buyer, email, i64::from(units).saturating_neg());
+        }
+        self.stock_in(MAIN_LOCATION, u64::from(units));
+        self.remember(Holder::Order(order), Ended::Returned, None);
     }
 
     fn hand_back(&mut self, order: OrderId, now: Time) {

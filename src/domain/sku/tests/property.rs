@@ -44,7 +44,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => which.clone().prop_map(|which| Op::Return { which }),
         1 => which.prop_map(|which| Op::Forget { which }),
         2 => stock().prop_map(Op::Stock),
-        3 => (1_u64..40).prop_map(|ms| Op::Wait { ms }),
+        3 => (1_u64..70).prop_map(|ms| Op::Wait { ms }),
     ]
 }
 
@@ -205,13 +205,13 @@ impl Play {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000, failure_persistence: None, ..ProptestConfig::default()
+        cases: 2_000, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
     fn the_books_balance_whatever_happens(
         limit in prop::option::of(1_u32..5),
-        units in 1_u64..12,
+        units in 1_u64..7,
         ops in prop::collection::vec(op(), 1..120),
     ) {
         let mut play = Play::new(limit, units);
