@@ -22,7 +22,7 @@ fn over_rust(rule: fn(&str, &str) -> Vec<String>) {
 
 fn over_all(rule: fn(&str, &str) -> Vec<String>) {
     let project = Project::read();
-    let all = project.files.iter().filter(|file| !file.is_lock());
+    let all = project.files.iter().filter(|file| !file.has_extension("lock"));
     hold(&all.flat_map(|file| rule(&file.path, &file.text)).collect::<Vec<_>>());
 }
 
@@ -80,7 +80,7 @@ fn decisions_are_numbered_whole_and_linked() {
 #[test]
 fn documents_point_at_what_exists() {
     let project = Project::read();
-    let documents = project.files.iter().filter(|file| file.path.ends_with(".md"));
+    let documents = project.files.iter().filter(|file| file.has_extension("md"));
     let exists = |path: &str| project.exists(path);
     hold(&documents.flat_map(|f| rules::links(&f.path, &f.text, &exists)).collect::<Vec<_>>());
 }

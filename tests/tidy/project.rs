@@ -19,12 +19,12 @@ pub(crate) struct File {
 }
 
 impl File {
-    pub(crate) fn is_rust(&self) -> bool {
-        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+    pub(crate) fn has_extension(&self, wanted: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|extension| extension == wanted)
     }
 
-    pub(crate) fn is_lock(&self) -> bool {
-        Path::new(&self.path).extension().is_some_and(|extension| extension == "lock")
+    pub(crate) fn is_rust(&self) -> bool {
+        self.has_extension("rs")
     }
 
     pub(crate) fn is_domain(&self) -> bool {

@@ -155,7 +155,7 @@ pub(crate) fn purity(path: &str, text: &str, crates: &BTreeSet<String>) -> Vec<S
 }
 
 pub(crate) fn leftovers(path: &str, text: &str) -> Vec<String> {
-    let source = path.ends_with(".rs").then(|| Source::of(text));
+    let source = path.strip_suffix(".rs").map(|_| Source::of(text));
     let (code, prose) = match &source {
         Some(source) => (source.code.as_str(), source.comments.as_str()),
         None => ("", text),
