@@ -3,6 +3,7 @@
 mod support;
 
 use doorbuster::{
+    domain::CartId,
     load::{
         pace::{Bounds, Pace},
         report::{Outcome, Tally},
@@ -13,13 +14,22 @@ use doorbuster::{
 use std::{sync::Arc, time::Duration};
 use support::{House, count, median, ratio, raw, table};
 
-/// Each turn is a new guest who adds one unit.
-struct Add {
-    shop: Shop,
-    skus: u64,
+/// What each turn does, for a holder who was never there before.
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    /// Reserves one unit, without a cart.
+    Reserve,
+    /// Adds one unit to a new cart.
+    Add,
 }
 
-impl Script for Add {
+struct Rush {
+    shop: Shop,
+    skus: Vec<doorbuster::domain::Sku>,
+    what: What,
+}
+
+impl Script for Rush {
     type Worker = Shop;
 
     async fn worker(&self) -> Shop {
@@ -28,18 +38,23 @@ impl Script for Add {
 
     async fn perform(&self, shop: &mut Shop, turn: Turn, _: &mut Tally) -> Outcome {
         // Neighbouring turns go far apart, so that callers don't follow each other round.
-        let n = turn.index.wrapping_mul(0x9E37_79B9_7F4A_7C15) % self.skus;
-        let sku = support::sku(&format!("SKU-{n}"));
-        match shop.add_to_cart(None, &sku, 1, None).await {
-            Ok(_) => Outcome::Ok,
-            Err(error) => Outcome::Failed(error.to_string()),
-        }
+        let n = turn.index.wrapping_mul(0x9E37_79B9_7F4A_7C15) % self.skus.len() as u64;
+        let sku = &self.skus[n as usize];
+        let done = match self.what {
+            What::Reserve => {
+                let holder = CartId(shop.system().new_uuid());
+                shop.reserve(holder, sku, 1).await.map(|_| ())
+            }
+            What::Add => shop.add_to_cart(None, sku, 1, None).await.map(|_| ()),
+        };
+        done.map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Ok)
     }
 }
 
-async fn adds(skus: u64, callers: usize, time: Duration) -> f64 {
-    let house = House::with_skus(skus as usize).await;
-    let script = Arc::new(Add { shop: house.shop.clone(), skus });
+async fn rush(what: What, skus: usize, callers: usize, time: Duration) -> f64 {
+    let house = House::with_skus(skus).await;
+    let skus = (0..skus).map(|n| support::sku(&format!("SKU-{n}"))).collect();
+    let script = Arc::new(Rush { shop: house.shop.clone(), skus, what });
     let plan = Plan { workers: callers, pace: Pace::Closed, bounds: Bounds::time(time) };
     let (report, workers) = run(&script, &plan, &Arc::default()).await;
     if report.step("whole").is_some_and(|whole| whole.failed() > 0) {
@@ -58,18 +73,25 @@ fn main() {
     let (_, sync) = raw::appends(4_096, length.each.min(Duration::from_secs(1)));
     rows.push(vec!["one fdatasync of 4 KiB".into(), format!("{sync:.0?}"), String::new()]);
     for callers in [64, 1_024] {
-        let (mut bare, mut hot, mut spread) = (vec![], vec![], vec![]);
+        let (mut bare, mut hot, mut spread, mut adds) = (vec![], vec![], vec![], vec![]);
         for _ in 0..length.rounds {
-            bare.push(runtime.block_on(raw::group_commit(callers, 30, length.each)));
-            hot.push(runtime.block_on(adds(1, callers, length.each)));
-            spread.push(runtime.block_on(adds(1_000, callers, length.each)));
+            let run = |what, skus| runtime.block_on(rush(what, skus, callers, length.each));
+            bare.push(runtime.block_on(raw::group_commit(callers, ENTRY_BYTES, length.each)));
+            hot.push(run(What::Reserve, 1));
+            spread.push(run(What::Reserve, 1_000));
+            adds.push(run(What::Add, 1));
         }
-        let (bare, hot, spread) = (median(bare), median(hot), median(spread));
+        let [bare, hot, spread, adds] = [bare, hot, spread, adds].map(median);
         let name = |what: &str| format!("{what}, {} callers", count(callers as f64));
-        rows.push(vec![name("bare group commit of 30 bytes"), count(bare), String::new()]);
-        rows.push(vec![name("one SKU"), count(hot), format!("{} bare", ratio(hot, bare, 0.5))]);
+        rows.push(vec![name("bare group commit of 250 bytes"), count(bare), String::new()]);
+        rows.push(vec![name("reservations, one SKU"), count(hot), ratio(hot, bare, 0.5)]);
         let even = format!("one SKU is {}", ratio(hot, spread, 0.9));
-        rows.push(vec![name("1,000 SKUs evenly"), count(spread), even]);
+        rows.push(vec![name("reservations, 1,000 SKUs evenly"), count(spread), even]);
+        let against = format!("{:.2}x", adds / bare);
+        rows.push(vec![name("add to a new cart, one SKU"), count(adds), against]);
     }
-    table("hot_sku: durable reservations per second", &["what", "figure", "ratio"], &rows);
+    table("hot_sku: durable per second", &["what", "figure", "against bare"], &rows);
 }
+
+/// What one reservation takes in the log.
+const ENTRY_BYTES: usize = 250;

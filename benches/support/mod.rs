@@ -8,6 +8,9 @@
 
 pub mod raw;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use doorbuster::{
     actors::Settings,
     domain::{

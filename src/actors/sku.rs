@@ -2,6 +2,7 @@
 
 use super::{
     Baton, Fault, Outbox, System,
+    baton::Answer,
     cart::{self, CartAnswer},
     order, product,
     shell::{self, Accepted, Refused, Role, Turn},
@@ -51,6 +52,8 @@ pub enum Message {
     Read(Baton<Stock>),
     /// A cart asks for units; the answer goes to the cart, with the baton.
     Reserve { wish: Reserve, context: Context, baton: Baton<CartAnswer> },
+    /// Somebody who keeps a cart elsewhere asks for units.
+    Hold { wish: Reserve, baton: Baton<Result<Option<cart::Claimed>, Refusal>> },
     /// A cart could not record an answer.
     Release { cart: CartId, keep_units: u32 },
     /// An order takes a cart's units over.
@@ -121,6 +124,7 @@ impl shell::Message for Message {
         match self {
             Message::Read(baton) => baton.send(Err(fault)),
             Message::Reserve { baton, .. } => baton.send(Err(fault)),
+            Message::Hold { baton, .. } => baton.send(Err(fault)),
             Message::Admin { baton, .. } => baton.send(Err(fault)),
             Message::Wake
             | Message::Rest
@@ -156,6 +160,11 @@ impl Role for Actor {
                 turn.answer(baton, Ok(stock));
             }
             Message::Reserve { wish, context, baton } => self.reserve(wish, context, baton, turn),
+            Message::Hold { wish, baton } => {
+                let context = turn.context(By::Cart(wish.cart));
+                let answer = self.decide_reserve(wish, context, turn);
+                turn.answer(baton, answer);
+            }
             Message::Release { cart, keep_units } => {
                 turn.record(&Command::Release { cart, keep_units }, By::Cart(cart));
             }
@@ -228,20 +237,9 @@ impl Actor {
         turn: &mut Turn<Self>,
     ) {
         let (cart, sequence) = (wish.cart, wish.sequence);
-        // The cart remembers the key; here the sequence does, so the key stays out of the head.
-        let command = Context { fingerprint: None, ..context };
-        let result = match turn.decide(&Command::Reserve(wish), command) {
-            Ok(()) => {
-                let claim = turn.state().claim_of(cart, turn.now());
-                Ok(claim.map(|claim| cart::Claimed {
-                    units: claim.units,
-                    until: claim.until,
-                    price: claim.price,
-                    title: turn.state().title().to_owned(),
-                }))
-            }
-            Err(Refused::Rule(refusal)) => Err(refusal),
-            Err(Refused::Fault(fault)) => {
+        let result = match self.decide_reserve(wish, context, turn) {
+            Ok(result) => result,
+            Err(fault) => {
                 turn.tell::<cart::Actor>(cart, cart::Message::Missed { sequence });
                 turn.answer(baton, Err(fault));
                 return;
@@ -252,6 +250,30 @@ impl Actor {
             cart,
             cart::Message::Reserved { sku, sequence, context, result, baton },
         );
+    }
+
+    fn decide_reserve(
+        &self,
+        wish: Reserve,
+        context: Context,
+        turn: &mut Turn<Self>,
+    ) -> Answer<Result<Option<cart::Claimed>, Refusal>> {
+        let cart = wish.cart;
+        // The cart remembers the key; here the sequence does, so the key stays out of the head.
+        let context = Context { fingerprint: None, ..context };
+        match turn.decide(&Command::Reserve(wish), context) {
+            Ok(()) => {
+                let claim = turn.state().claim_of(cart, turn.now());
+                Ok(Ok(claim.map(|claim| cart::Claimed {
+                    units: claim.units,
+                    until: claim.until,
+                    price: claim.price,
+                    title: turn.state().title().to_owned(),
+                })))
+            }
+            Err(Refused::Rule(refusal)) => Ok(Err(refusal)),
+            Err(Refused::Fault(fault)) => Err(fault),
+        }
     }
 
     fn take_over(&self, wish: TakeOver, turn: &mut Turn<Self>) {
