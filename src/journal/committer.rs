@@ -5,9 +5,7 @@
 //! outbox of a batch is released after its sync and before any later batch's; a decision is never
 //! cut; nothing is released once a write has failed.
 
-use super::{
-    BatchBuilder, Error, MAX_BATCH_BYTES, Position, ShardLog, Tail, batch::Cut, codec,
-};
+use super::{BatchBuilder, Error, MAX_BATCH_BYTES, Position, ShardLog, Tail, batch::Cut, codec};
 use crate::domain::{Context, EntityId, machine::Event};
 use std::{
     collections::{HashMap, VecDeque},
