@@ -5,7 +5,9 @@
 //! to a running shop as any client does.
 
 pub mod actors;
+pub mod cli;
 pub mod domain;
+pub mod http;
 pub mod journal;
 pub mod load;
 pub mod ports;

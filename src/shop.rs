@@ -34,6 +34,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// A question without an answer by then gets `unavailable`: the outcome is unknown.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// A log whose entries wait longer for the disk is not ready for more.
+const WRITABLE_WITHIN: Duration = Duration::from_secs(2);
+
 /// What a refused caller is told to wait.
 pub const RETRY_AFTER_MS: u64 = 1_000;
 
@@ -77,6 +80,19 @@ impl Shop {
     /// Commands that more could be taken of just now.
     pub fn free_permits(&self) -> usize {
         self.0.permits.available_permits()
+    }
+
+    /// Whether every shard still takes entries: waits for what is on its way to the disk.
+    ///
+    /// # Errors
+    /// A shard does not answer.
+    pub async fn writable(&self) -> Result<(), Error> {
+        for shard in &self.0.system.shards {
+            let (baton, waiting) = Baton::new();
+            shard.committer.after(|outbox| outbox.put(Box::new(move || baton.send(Ok(())))));
+            wait(waiting, WRITABLE_WITHIN).await?;
+        }
+        Ok(())
     }
 
     /// Asks an actor and waits, with a permit and a deadline.

@@ -163,7 +163,10 @@ impl Shop {
     }
 
     /// The order once it is settled; `None` when it takes longer or too many wait already.
-    async fn settled(&self, order: OrderId, within: Duration) -> Result<Option<Order>, Error> {
+    ///
+    /// # Errors
+    /// It never was.
+    pub async fn settled(&self, order: OrderId, within: Duration) -> Result<Option<Order>, Error> {
         let Ok(_permit) = self.0.waits.try_acquire() else { return Ok(None) };
         let (baton, waiting) = Baton::new();
         let read = order::Message::Read { baton, settled: true, replayed: false };

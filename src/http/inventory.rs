@@ -1,0 +1,259 @@
+//! Stock of a SKU: everybody reads it, the admin moves it and sets its sale.
+
+use super::{
+    Door,
+    extract::Call,
+    problem::Problem,
+    reply::{Answer, json, mark_replayed},
+};
+use crate::{
+    domain::{
+        Money, Sku, Time,
+        sku::{Command, MAIN_LOCATION, MAX_UNITS, Sale},
+    },
+    journal::Position,
+    shop::{Shop, stock::Stock},
+};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// The longest name of a location, in bytes.
+const MAX_LOCATION_BYTES: usize = 64;
+
+/// The longest reason or reference, in bytes.
+const MAX_TEXT_BYTES: usize = 500;
+
+/// Stock of a SKU as everybody reads it.
+#[derive(Debug, Serialize)]
+struct InventoryBody<'a> {
+    sku: &'a Sku,
+    on_hand: u64,
+    reserved: u64,
+    sold: u64,
+    free: u64,
+    low_stock_at: u64,
+    sale: Option<&'a Sale>,
+    locations: Vec<LocationBody<'a>>,
+    position: Position,
+}
+
+/// Units in one place.
+#[derive(Debug, Serialize)]
+struct LocationBody<'a> {
+    location: &'a str,
+    on_hand: u64,
+}
+
+fn inventory_body<'a>(shop: &Shop, stock: &'a Stock) -> InventoryBody<'a> {
+    // Read after the stock was answered, so never older than it.
+    let posted = shop.slot(stock.sku.as_str()).map(|slot| slot.posted());
+    let locations = stock.locations.iter();
+    InventoryBody {
+        sku: &stock.sku,
+        on_hand: stock.on_hand,
+        reserved: stock.reserved,
+        sold: stock.sold,
+        free: stock.free,
+        low_stock_at: stock.low_stock_at,
+        sale: stock.sale.as_ref(),
+        locations: locations
+            .map(|(location, on_hand)| LocationBody { location, on_hand: *on_hand })
+            .collect(),
+        position: posted.map(|posted| posted.position).unwrap_or_default(),
+    }
+}
+
+/// `GET /api/inventory/{sku}`
+pub async fn read(door: Door, mut call: Call) -> Answer {
+    let sku: Sku = call.id().await?;
+    let stock = door.shop().stock(&sku).await.map_err(|error| Problem::from(error).about(&sku))?;
+    Ok(json(StatusCode::OK, &inventory_body(door.shop(), &stock)))
+}
+
+/// What an admin writes becomes a command.
+trait Written: DeserializeOwned {
+    fn command(self) -> Result<Command, Problem>;
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Receipt {
+    units: u64,
+    location: Option<String>,
+    reference: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Adjustment {
+    units: i64,
+    reason: String,
+    location: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    units: u64,
+    from: String,
+    to: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WriteOff {
+    units: u64,
+    reason: String,
+    location: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LowStock {
+    units: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SaleTerms {
+    opens_at: Time,
+    closes_at: Time,
+    price: Money,
+    units_per_buyer: Option<u32>,
+}
+
+impl Written for Receipt {
+    fn command(self) -> Result<Command, Problem> {
+        let Receipt { units, location, reference } = self;
+        check_units(units, 1)?;
+        if let Some(reference) = &reference {
+            check_text("/reference", reference, MAX_TEXT_BYTES)?;
+        }
+        Ok(Command::Receive { units, location: place(location)?, reference })
+    }
+}
+
+impl Written for Adjustment {
+    fn command(self) -> Result<Command, Problem> {
+        let Adjustment { units, reason, location } = self;
+        check_units(units.unsigned_abs(), 1)?;
+        check_text("/reason", &reason, MAX_TEXT_BYTES)?;
+        Ok(Command::Adjust { delta: units, location: place(location)?, reason })
+    }
+}
+
+impl Written for Transfer {
+    fn command(self) -> Result<Command, Problem> {
+        let Transfer { units, from, to } = self;
+        check_units(units, 1)?;
+        check_text("/from", &from, MAX_LOCATION_BYTES)?;
+        check_text("/to", &to, MAX_LOCATION_BYTES)?;
+        if from == to {
+            return Err(Problem::invalid("/to", "must be another location than `from`"));
+        }
+        Ok(Command::Transfer { units, from, to })
+    }
+}
+
+impl Written for WriteOff {
+    fn command(self) -> Result<Command, Problem> {
+        let WriteOff { units, reason, location } = self;
+        check_units(units, 1)?;
+        check_text("/reason", &reason, MAX_TEXT_BYTES)?;
+        Ok(Command::WriteOff { units, location: place(location)?, reason })
+    }
+}
+
+impl Written for LowStock {
+    fn command(self) -> Result<Command, Problem> {
+        check_units(self.units, 0)?;
+        Ok(Command::SetLowStock { units: self.units })
+    }
+}
+
+impl Written for SaleTerms {
+    fn command(self) -> Result<Command, Problem> {
+        let SaleTerms { opens_at, closes_at, price, units_per_buyer } = self;
+        if closes_at <= opens_at {
+            return Err(Problem::invalid("/closes_at", "must be later than `opens_at`"));
+        }
+        if price.amount_minor < 0 {
+            return Err(Problem::invalid("/price/amount_minor", "must not be negative"));
+        }
+        if units_per_buyer == Some(0) {
+            return Err(Problem::invalid("/units_per_buyer", "must be at least 1, or left out"));
+        }
+        Ok(Command::SetSale(Sale { opens_at, closes_at, price, units_per_buyer }))
+    }
+}
+
+fn check_units(units: u64, least: u64) -> Result<(), Problem> {
+    if (least..=MAX_UNITS).contains(&units) {
+        return Ok(());
+    }
+    Err(Problem::invalid("/units", format!("must be a whole number from {least} to {MAX_UNITS}")))
+}
+
+fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
+    if !text.trim().is_empty() && text.len() <= most && !text.contains(char::is_control) {
+        return Ok(());
+    }
+    Err(Problem::invalid(field, format!("must be a text of 1 to {most} bytes on one line")))
+}
+
+fn place(location: Option<String>) -> Result<String, Problem> {
+    let Some(location) = location else { return Ok(MAIN_LOCATION.to_owned()) };
+    check_text("/location", &location, MAX_LOCATION_BYTES)?;
+    Ok(location)
+}
+
+async fn manage<T: Written>(door: Door, mut call: Call, status: StatusCode) -> Answer {
+    let sku: Sku = call.id().await?;
+    door.admin(call.headers())?;
+    let command = call.json::<T>()?.command()?;
+    let key = if status == StatusCode::CREATED { call.key()? } else { None };
+    let managed = door.shop().manage_stock(&sku, command, key).await;
+    let managed = managed.map_err(|error| Problem::from(error).about(&sku))?;
+    let mut response = json(status, &inventory_body(door.shop(), &managed.stock));
+    mark_replayed(&mut response, managed.replayed);
+    Ok(response)
+}
+
+/// `POST /api/inventory/{sku}/receipts`
+pub async fn receive(door: Door, call: Call) -> Answer {
+    manage::<Receipt>(door, call, StatusCode::CREATED).await
+}
+
+/// `POST /api/inventory/{sku}/adjustments`
+pub async fn adjust(door: Door, call: Call) -> Answer {
+    manage::<Adjustment>(door, call, StatusCode::CREATED).await
+}
+
+/// `POST /api/inventory/{sku}/transfers`
+pub async fn transfer(door: Door, call: Call) -> Answer {
+    manage::<Transfer>(door, call, StatusCode::CREATED).await
+}
+
+/// `POST /api/inventory/{sku}/write-offs`
+pub async fn write_off(door: Door, call: Call) -> Answer {
+    manage::<WriteOff>(door, call, StatusCode::CREATED).await
+}
+
+/// `PUT /api/inventory/{sku}/low-stock`
+pub async fn set_low_stock(door: Door, call: Call) -> Answer {
+    manage::<LowStock>(door, call, StatusCode::OK).await
+}
+
+/// `PUT /api/inventory/{sku}/sale`
+pub async fn set_sale(door: Door, call: Call) -> Answer {
+    manage::<SaleTerms>(door, call, StatusCode::OK).await
+}
+
+/// `DELETE /api/inventory/{sku}/sale`
+pub async fn end_sale(door: Door, mut call: Call) -> Answer {
+    let sku: Sku = call.id().await?;
+    door.admin(call.headers())?;
+    let managed = door.shop().manage_stock(&sku, Command::EndSale, None).await;
+    let managed = managed.map_err(|error| Problem::from(error).about(&sku))?;
+    Ok(json(StatusCode::OK, &inventory_body(door.shop(), &managed.stock)))
+}

@@ -1,0 +1,102 @@
+//! An order as its buyer and the admin see it, and what they can do with it.
+
+use super::{
+    Door,
+    extract::Call,
+    reply::{Answer, json, mark_replayed},
+};
+use crate::{
+    domain::{
+        By, Money, OrderId, Sku,
+        order::{Milestone, Payment, Status},
+    },
+    shop::{
+        Access, Shop,
+        orders::{Gift, Order},
+    },
+};
+use axum::http::StatusCode;
+use serde::Serialize;
+
+/// An order as its buyer reads it.
+#[derive(Debug, Serialize)]
+pub(super) struct OrderBody<'a> {
+    id: OrderId,
+    status: Status,
+    payment_status: Payment,
+    needs_review: bool,
+    items: Vec<ItemBody<'a>>,
+    total: Option<Money>,
+    gift: Option<Gift>,
+    timeline: &'a [Milestone],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+}
+
+/// A line of it.
+#[derive(Debug, Serialize)]
+struct ItemBody<'a> {
+    sku: &'a Sku,
+    title: &'a str,
+    units: u32,
+    price: Money,
+    total: Option<Money>,
+}
+
+pub(super) fn order_body<'a>(
+    shop: &Shop,
+    order: &'a Order,
+    access_token: Option<&'a str>,
+) -> OrderBody<'a> {
+    let state = &order.state;
+    let items = state.placement().map_or(&[][..], |placement| &placement.items);
+    let items = items.iter().map(|item| ItemBody {
+        sku: &item.sku,
+        title: &item.title,
+        units: item.units,
+        price: item.price,
+        total: item.price.times(item.units),
+    });
+    OrderBody {
+        id: order.id,
+        status: state.status(),
+        payment_status: state.payment(),
+        needs_review: state.needs_review(),
+        items: items.collect(),
+        total: state.placement().map(|placement| placement.total),
+        gift: shop.gift(order),
+        timeline: state.timeline(),
+        access_token,
+    }
+}
+
+/// `GET /api/orders/{id}`
+pub async fn read(door: Door, mut call: Call) -> Answer {
+    let id: OrderId = call.id().await?;
+    door.order_access(id, call.headers(), None)?;
+    let order = door.shop().order_by_id(id).await?;
+    Ok(json(StatusCode::OK, &order_body(door.shop(), &order, None)))
+}
+
+/// `POST /api/orders/{id}/cancel`
+pub async fn cancel(door: Door, mut call: Call) -> Answer {
+    let id: OrderId = call.id().await?;
+    let by = match door.order_access(id, call.headers(), None)? {
+        Access::Admin => By::Admin,
+        // Whoever holds the order's token speaks for the order.
+        Access::Order(order) => By::Order(order),
+    };
+    let order = door.shop().cancel_order(id, by, call.key()?).await?;
+    let status = if order.state.settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut response = json(status, &order_body(door.shop(), &order, None));
+    mark_replayed(&mut response, order.replayed);
+    Ok(response)
+}
+
+/// `POST /api/orders/{id}/retry`
+pub async fn retry(door: Door, mut call: Call) -> Answer {
+    let id: OrderId = call.id().await?;
+    door.admin(call.headers())?;
+    let order = door.shop().retry_order(id).await?;
+    Ok(json(StatusCode::OK, &order_body(door.shop(), &order, None)))
+}

@@ -1,0 +1,146 @@
+//! The catalogue: everybody reads it, the admin changes it.
+
+use super::{
+    Door,
+    extract::Call,
+    reply::{Answer, Page, Wanted, json, locate, mark_replayed},
+};
+use crate::{
+    domain::{
+        Money, ProductId, Sku, Time,
+        product::{Spec, Variant},
+    },
+    shop::{Shop, catalogue::Product},
+};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+/// A product as the admin writes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    title: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    category: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    images: Vec<String>,
+    variants: Vec<WrittenVariant>,
+}
+
+/// One of its SKUs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenVariant {
+    sku: Sku,
+    #[serde(default)]
+    title: String,
+    price: Money,
+    #[serde(default)]
+    weight_g: u32,
+    #[serde(default)]
+    units: u64,
+}
+
+impl From<Written> for Spec {
+    fn from(written: Written) -> Spec {
+        let Written { title, description, category, tags, images, variants } = written;
+        let variants = variants.into_iter().map(|variant| {
+            let WrittenVariant { sku, title, price, weight_g, units } = variant;
+            Variant { sku, title, price, weight_g, units }
+        });
+        Spec { title, description, category, tags, images, variants: variants.collect() }
+    }
+}
+
+/// A product as everybody reads it.
+#[derive(Debug, Serialize)]
+struct ProductBody<'a> {
+    id: ProductId,
+    title: &'a str,
+    description: &'a str,
+    category: &'a str,
+    tags: &'a [String],
+    images: &'a [String],
+    variants: Vec<VariantBody<'a>>,
+    archived: bool,
+    created_at: Option<Time>,
+}
+
+/// One of its SKUs.
+#[derive(Debug, Serialize)]
+struct VariantBody<'a> {
+    sku: &'a Sku,
+    title: &'a str,
+    price: Money,
+    weight_g: u32,
+    /// Units anyone may reserve, as the stock board shows them.
+    free: u64,
+}
+
+fn product_body<'a>(shop: &Shop, product: &'a Product) -> Option<ProductBody<'a>> {
+    let Spec { title, description, category, tags, images, variants } = product.state.spec()?;
+    let variants = variants.iter().map(|variant| VariantBody {
+        sku: &variant.sku,
+        title: &variant.title,
+        price: variant.price,
+        weight_g: variant.weight_g,
+        free: shop.slot(variant.sku.as_str()).map_or(0, |slot| slot.posted().level.free),
+    });
+    Some(ProductBody {
+        id: product.id,
+        title,
+        description,
+        category,
+        tags,
+        images,
+        variants: variants.collect(),
+        archived: product.state.archived(),
+        created_at: product.state.created_at(),
+    })
+}
+
+/// `POST /api/products`
+pub async fn create(door: Door, call: Call) -> Answer {
+    door.admin(call.headers())?;
+    let written: Written = call.json()?;
+    let product = door.shop().create_product(written.into(), call.key()?).await?;
+    let mut response = json(StatusCode::CREATED, &product_body(door.shop(), &product));
+    locate(&mut response, format!("/api/products/{}", product.id));
+    mark_replayed(&mut response, product.replayed);
+    Ok(response)
+}
+
+/// `GET /api/products`
+pub async fn list(door: Door, call: Call) -> Answer {
+    let wanted = Wanted::of(call.uri())?;
+    let (products, next) = door.shop().products(wanted.cursor.as_deref(), wanted.limit()).await?;
+    let items = products.iter().filter_map(|product| product_body(door.shop(), product));
+    Ok(json(StatusCode::OK, &Page { items: items.collect(), next }))
+}
+
+/// `GET /api/products/{id}`
+pub async fn read(door: Door, mut call: Call) -> Answer {
+    let product = door.shop().product(call.id().await?).await?;
+    Ok(json(StatusCode::OK, &product_body(door.shop(), &product)))
+}
+
+/// `PUT /api/products/{id}`
+pub async fn update(door: Door, mut call: Call) -> Answer {
+    let id: ProductId = call.id().await?;
+    door.admin(call.headers())?;
+    let written: Written = call.json()?;
+    let product = door.shop().update_product(id, written.into(), None).await?;
+    Ok(json(StatusCode::OK, &product_body(door.shop(), &product)))
+}
+
+/// `DELETE /api/products/{id}`
+pub async fn archive(door: Door, mut call: Call) -> Answer {
+    let id: ProductId = call.id().await?;
+    door.admin(call.headers())?;
+    let product = door.shop().archive_product(id).await?;
+    Ok(json(StatusCode::OK, &product_body(door.shop(), &product)))
+}

@@ -1,0 +1,133 @@
+//! Listening and draining.
+//!
+//! One task for each connection, HTTP/1.1 with keep-alive and upgrades. At the end of the day
+//! nothing new is taken, what is under way is answered, and after [`DRAIN_WITHIN`] the rest is cut
+//! off: whoever gets no answer repeats with the same key.
+
+use super::Door;
+use crate::ports::clock::pause;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, timeout_at},
+};
+
+/// The longest that a shop takes to close.
+pub const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a client may take to send the head of a request.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the kernel keeps of answers that a client does not take: small, so that a slow listener
+/// skips old stock frames instead of finding them in a buffer.
+const SEND_BUFFER_BYTES: u32 = 64 << 10;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
+
+/// A pause after the system had no file for another connection.
+const BREATHER: Duration = Duration::from_millis(20);
+
+/// Takes an address, without serving it yet.
+///
+/// # Errors
+/// It is taken, or not this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves until `stop` comes back, then drains.
+pub async fn serve(
+    listener: TcpListener,
+    door: Door,
+    router: Router,
+    most_connections: usize,
+    stop: impl Future<Output = ()>,
+) {
+    let most_connections = most_connections.min(Semaphore::MAX_PERMITS >> 32);
+    let connections = Arc::new(Semaphore::new(most_connections));
+    let (cut, cutting) = watch::channel(false);
+    let accepting = tokio::spawn(accept(listener, router, connections.clone(), cutting));
+    stop.await;
+    let end = Instant::now() + DRAIN_WITHIN;
+    tracing::info!(under_way = door.under_way(), "closing: no new work is taken");
+    door.close();
+    let idle = async {
+        while door.under_way() > 0 {
+            pause(Duration::from_millis(5)).await;
+        }
+    };
+    if timeout_at(end, idle).await.is_err() {
+        tracing::warn!(under_way = door.under_way(), "closing without having answered everybody");
+    }
+    accepting.abort();
+    cut.send_replace(true);
+    // What is answered is not always written yet.
+    let all = u32::try_from(most_connections).unwrap_or(u32::MAX);
+    let written = timeout_at(
+        end.max(Instant::now() + Duration::from_millis(200)),
+        connections.acquire_many(all),
+    );
+    if written.await.is_err() {
+        tracing::warn!("closing with connections still open");
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Semaphore>,
+    cutting: watch::Receiver<bool>,
+) {
+    loop {
+        let Ok(permit) = connections.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (router, cutting) = (router.clone(), cutting.clone());
+                tokio::spawn(answer(stream, router, cutting, permit));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                pause(BREATHER).await;
+            }
+        }
+    }
+}
+
+async fn answer(
+    stream: TcpStream,
+    router: Router,
+    mut cutting: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+) {
+    // Without it small answers wait for the client's next packet; a broken stream shows below.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        _ = cutting.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
