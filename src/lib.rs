@@ -1,8 +1,8 @@
 //! Doorbuster: a commerce backend for the minute in which everybody comes at once.
 //!
 //! Reading order, from the rules to the door; each module imports only those above it:
-//! [`domain`], [`journal`], [`ports`], [`views`], [`actors`]. [`load`] stands outside: it talks
-//! to a running shop as any client does.
+//! [`domain`], [`journal`], [`ports`], [`views`], [`actors`]. [`verify`] and [`export`] read a
+//! stopped store. [`load`] stands outside: it talks to a running shop as any client does.
 
 pub mod actors;
 pub mod domain;
