@@ -6,7 +6,9 @@
 
 pub mod actors;
 pub mod domain;
+pub mod export;
 pub mod journal;
 pub mod load;
 pub mod ports;
+pub mod verify;
 pub mod views;
