@@ -114,3 +114,6 @@ pub fn check(folder: &Path, progress: &dyn Fn(u64, u64)) -> Result<Report, Error
     }
     Ok(report)
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,10 +50,9 @@ impl State {
             notes.add("there is no state folder; a start derives it again");
             return Ok(None);
         }
-        let path = scratch();
-        let folder = Folder(path.clone());
-        copy_folder(&from, &path).map_err(|source| Error::Io { path: from, source })?;
-        let (copy, was_reset) = SledStore::open_or_reset(&path, CACHE_BYTES)?;
+        let folder = scratch()?;
+        copy_folder(&from, &folder.0).map_err(|source| Error::Io { path: from, source })?;
+        let (copy, was_reset) = SledStore::open_or_reset(&folder.0, CACHE_BYTES)?;
         let in_file = Checkpoint::in_file(&store.folder().join("checkpoint"));
         let in_file = in_file.map_err(state::Error::from)?;
         let usable = Checkpoint::usable(Checkpoint::in_store(&copy)?, in_file.as_ref());
@@ -71,13 +70,18 @@ impl State {
     }
 }
 
-/// A folder that no other process uses.
-fn scratch() -> PathBuf {
-    let name = format!("doorbuster-verify-{}", std::process::id());
-    let folder = std::env::temp_dir();
-    let free = |number: &u32| !folder.join(format!("{name}-{number}")).exists();
-    let number = (0..u32::MAX).find(free).unwrap_or(0);
-    folder.join(format!("{name}-{number}"))
+/// Makes a folder that nobody else uses.
+fn scratch() -> Result<Folder, Error> {
+    let temporary = std::env::temp_dir();
+    let mut number = 0_u32;
+    loop {
+        let path = temporary.join(format!("doorbuster-verify-{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(Folder(path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(source) => return Err(Error::Io { path, source }),
+        }
+    }
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
