@@ -143,12 +143,9 @@ fn line(shard: usize, entry: &EntryRef<'_>, out: &mut impl Write) -> Result<(), 
     let position = entry.position;
     let failed = |why: String| Error::Entry { shard, position, why };
     let entity = entry.entity().map_err(|error| failed(error.to_string()))?;
-    let json = codec::to_json(entry).map_err(|error| failed(error.to_string()))?;
+    let mut json = codec::to_json(entry).map_err(|error| failed(error.to_string()))?;
     let event = codec::name(entry).ok_or_else(|| failed("it has no name".to_owned()))?;
-    let data = match json {
-        serde_json::Value::Object(mut named) => named.remove(event).unwrap_or_default(),
-        other => other,
-    };
+    let data = json.as_object_mut().and_then(|named| named.remove(event)).unwrap_or_default();
     let line = Line {
         shard,
         position,

@@ -8,6 +8,7 @@
 //! views to compare, and at most a gigabyte of replayed entities at a time: a larger log is read
 //! in several rounds.
 
+mod claims;
 mod derived;
 mod money;
 mod orders;

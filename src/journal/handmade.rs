@@ -49,6 +49,7 @@ impl<L: ShardLog> Pen<L> {
     }
 
     /// As `write`, into a shard of the test's choice.
+    #[expect(clippy::needless_pass_by_value, reason = "tests read better without a reference")]
     pub(crate) fn write_to<E: Event>(
         &mut self,
         shard: usize,

@@ -56,13 +56,11 @@ impl State {
         let in_file = Checkpoint::in_file(&store.folder().join("checkpoint"));
         let in_file = in_file.map_err(state::Error::from)?;
         let usable = Checkpoint::usable(Checkpoint::in_store(&copy)?, in_file.as_ref());
-        match usable.filter(|point| !was_reset && point.shards.len() == store.shards) {
-            Some(checkpoint) => Ok(Some(State { store: copy, _folder: folder, checkpoint })),
-            None => {
-                notes.add("the state folder is not used; a start derives it again");
-                Ok(None)
-            }
+        let usable = usable.filter(|at| !was_reset && at.shards.len() == store.shards);
+        if usable.is_none() {
+            notes.add("the state folder is not used; a start derives it again");
         }
+        Ok(usable.map(|checkpoint| State { store: copy, _folder: folder, checkpoint }))
     }
 
     pub(super) fn store(&self) -> &dyn StateStore {
@@ -114,8 +112,8 @@ pub(super) struct Twin<'s> {
 impl<'s> Twin<'s> {
     pub(super) fn new(state: &'s State, store: &Store) -> Result<Twin<'s>, Error> {
         let (kept, views) = (state.store(), views::all());
-        let read = |view: &Box<dyn View>| follower::positions(kept, &**view, store.shards);
-        let positions = views.iter().map(read).collect::<Result<_, _>>()?;
+        let read = views.iter().map(|view| follower::positions(kept, &**view, store.shards));
+        let positions = read.collect::<Result<_, _>>()?;
         let points = state.checkpoint.shards.clone();
         let start = Point { position: Position(0), hash: Hash::default() };
         let met = points.iter().map(|point| *point == start).collect();
@@ -182,7 +180,7 @@ impl<'s> Twin<'s> {
                 (Some((a, _)), None) => (a.clone(), "is not in the log"),
                 (_, Some((b, _))) => (b.clone(), "is missing"),
             };
-            let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex(&key);
             findings.add("view", format!("{view}, record {hex}"), what);
             named += 1;
             let (skip_mine, skip_theirs) = (
@@ -262,4 +260,8 @@ impl<'s> Walk<'s> {
         self.page = page.into_iter();
         Ok(self.page.next())
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

@@ -60,7 +60,7 @@ impl Books {
         let event: sku::Event = decode(entry)?;
         let Ok(EntityId::Sku(sku)) = entry.entity() else { return None };
         let stock = self.stocks.entry(sku.clone()).or_default();
-        let sale = stock.apply(&event, entry, &mut |check, what| {
+        let sale = stock.apply(&event, entry.context.now, &mut |check, what| {
             let place = format!("sku:{sku}, position {} of shard {shard}", entry.position);
             findings.add(check, place, what);
         });
@@ -163,8 +163,8 @@ impl Books {
             }
         }
         for (currency, sums) in &report.money {
-            let left = sums.captured_minor - sums.refunded_minor;
-            if left != sums.confirmed_minor + sums.owed_minor {
+            let left = sums.captured - sums.refunded;
+            if left != sums.confirmed + sums.to_be_refunded {
                 let what = "captured - refunded is not what confirmed orders cost and others owe";
                 report.findings.add("money", currency, what);
             }
@@ -230,10 +230,10 @@ fn money(id: OrderId, order: &Order, total: Money, facts: &Facts, report: &mut R
     }
     let sums = report.money.entry(total.currency.code().to_owned()).or_default();
     let times = |number: i64| number.saturating_mul(total.amount_minor);
-    sums.captured_minor += times(i64::from(captured));
-    sums.refunded_minor += times(i64::from(refunded));
-    sums.confirmed_minor += times(i64::from(confirmed));
-    sums.owed_minor += times(owed);
+    sums.captured += times(i64::from(captured));
+    sums.refunded += times(i64::from(refunded));
+    sums.confirmed += times(i64::from(confirmed));
+    sums.to_be_refunded += times(owed);
 }
 
 fn decode<E: machine::Event>(entry: &EntryRef<'_>) -> Option<E> {

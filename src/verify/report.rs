@@ -66,15 +66,15 @@ impl Notes {
 
 /// The money of one currency, in minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Money {
+pub struct MinorUnits {
     /// Taken.
-    pub captured_minor: i64,
+    pub captured: i64,
     /// Given back.
-    pub refunded_minor: i64,
+    pub refunded: i64,
     /// Of the orders that are confirmed now.
-    pub confirmed_minor: i64,
+    pub confirmed: i64,
     /// Taken for orders that have ended and still owe it back.
-    pub owed_minor: i64,
+    pub to_be_refunded: i64,
 }
 
 /// The result of a verification.
@@ -93,7 +93,7 @@ pub struct Report {
     /// Units sold, less those returned.
     pub units_sold: i64,
     /// By currency.
-    pub money: BTreeMap<String, Money>,
+    pub money: BTreeMap<String, MinorUnits>,
     /// How many findings there are; the list below may end before.
     finding_count: u64,
     pub(super) findings: Findings,
@@ -157,11 +157,11 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "{orders} orders, {} units sold", self.units_sold)?;
         for (currency, money) in &self.money {
-            let Money { captured_minor, refunded_minor, confirmed_minor, owed_minor } = money;
+            let MinorUnits { captured, refunded, confirmed, to_be_refunded } = money;
             writeln!(
                 f,
-                "{currency} minor units: {captured_minor} captured, {refunded_minor} refunded, \
-                 {confirmed_minor} confirmed, {owed_minor} to be refunded"
+                "{currency} minor units: {captured} captured, {refunded} refunded, \
+                 {confirmed} confirmed, {to_be_refunded} to be refunded"
             )?;
         }
         for note in self.notes() {

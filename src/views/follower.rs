@@ -222,19 +222,16 @@ impl Follower {
     /// How far every view is behind.
     pub fn lag(&self) -> Vec<Lag> {
         let state = self.lock();
-        let views = self.views.iter().zip(&state.places);
-        let lag = |(view, shards): (&Box<dyn View>, &Vec<Place>)| {
-            let name = view.name();
-            let shards = shards.iter().zip(&self.logs).enumerate();
-            let lag = shards.map(move |(shard, (place, log))| {
+        let mut lags = vec![];
+        for (view, places) in self.views.iter().zip(&state.places) {
+            for (shard, (place, log)) in places.iter().zip(&self.logs).enumerate() {
                 let bytes = log.end().bytes_since(place.position);
                 let behind = if bytes == 0 { Duration::ZERO } else { place.current.elapsed() };
-                let seconds = behind.as_secs_f64();
-                Lag { view: name, shard, position: place.position, bytes, seconds }
-            });
-            lag.collect::<Vec<_>>()
-        };
-        views.flat_map(lag).collect()
+                let (view, position, seconds) = (view.name(), place.position, behind.as_secs_f64());
+                lags.push(Lag { view, shard, position, bytes, seconds });
+            }
+        }
+        lags
     }
 
     fn report(&self) {

@@ -8,6 +8,7 @@ use crate::{
     journal::{EntryRef, Position, codec},
 };
 use serde::{Serialize, Serializer};
+use std::fmt;
 
 /// One line of a SKU's ledger.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,21 +63,21 @@ pub fn movements(entry: &EntryRef<'_>) -> Result<Vec<Movement>, codec::Error> {
         holder: None,
         reason: None,
     };
-    Ok(match event {
-        Event::Expired { carts, orders } => {
-            let carts = carts.into_iter().map(|(cart, units)| (cart.to_string(), units));
-            let orders = orders.into_iter().map(|(order, units)| (order.to_string(), units));
-            let lines = carts.chain(orders);
-            lines.map(|(holder, units)| line("expiry").units(units).holder(holder)).collect()
-        }
-        Event::Committed { order, picks, .. } if !picks.is_empty() => {
-            let sale = |(location, units): (String, u64)| {
-                line("sale").units(units).negated().location(location).holder(order)
-            };
-            picks.into_iter().map(sale).collect()
-        }
-        event => vec![describe(event, line)],
-    })
+    if let Event::Expired { carts, orders } = &event {
+        let carts = carts.iter().map(|(cart, units)| (cart.to_string(), *units));
+        let orders = orders.iter().map(|(order, units)| (order.to_string(), *units));
+        let lines = carts.chain(orders);
+        return Ok(lines.map(|(who, units)| line("expiry").units(units).holder(&who)).collect());
+    }
+    if let Event::Committed { order, picks, .. } = &event
+        && !picks.is_empty()
+    {
+        let sale = |(location, units): &(String, u64)| {
+            line("sale").units(*units).negated().location(location.clone()).holder(order)
+        };
+        return Ok(picks.iter().map(sale).collect());
+    }
+    Ok(vec![describe(event, line)])
 }
 
 fn describe(event: Event, line: impl Fn(&'static str) -> Movement) -> Movement {
@@ -94,22 +95,22 @@ fn describe(event: Event, line: impl Fn(&'static str) -> Movement) -> Movement {
         Event::WrittenOff { units, location, reason } => {
             line("write-off").units(units).negated().location(location).reason(reason)
         }
-        Event::Reserved { cart, units, .. } => line("reservation").units(units).holder(cart),
-        Event::Released { cart, keep_units, .. } => line("release").units(keep_units).holder(cart),
+        Event::Reserved { cart, units, .. } => line("reservation").units(units).holder(&cart),
+        Event::Released { cart, keep_units, .. } => line("release").units(keep_units).holder(&cart),
         Event::TakenOver { cart, order, units, .. } => {
-            line("take-over").units(units).holder(order).reason(format!("from {cart}"))
+            line("take-over").units(units).holder(&order).reason(format!("from {cart}"))
         }
-        Event::HandedBack { order } => line("hand-back").holder(order),
-        Event::Committed { order, units, .. } => line("sale").units(units).negated().holder(order),
-        Event::OrderReleased { order, units } => line("cancellation").units(units).holder(order),
-        Event::Returned { order, units } => line("return").units(units).holder(order),
-        Event::Forgotten { order } => line("forgotten").holder(order),
-        Event::Claimed { product } => line("claimed").holder(product),
-        Event::Unclaimed { product } => line("unclaimed").holder(product),
+        Event::HandedBack { order } => line("hand-back").holder(&order),
+        Event::Committed { order, units, .. } => line("sale").units(units).negated().holder(&order),
+        Event::OrderReleased { order, units } => line("cancellation").units(units).holder(&order),
+        Event::Returned { order, units } => line("return").units(units).holder(&order),
+        Event::Forgotten { order } => line("forgotten").holder(&order),
+        Event::Claimed { product } => line("claimed").holder(&product),
+        Event::Unclaimed { product } => line("unclaimed").holder(&product),
         Event::Listed { product, price, .. } => {
-            line("listed").holder(product).reason(format!("at {price}"))
+            line("listed").holder(&product).reason(format!("at {price}"))
         }
-        Event::Delisted { product, .. } => line("delisted").holder(product),
+        Event::Delisted { product, .. } => line("delisted").holder(&product),
         Event::LowStockSet { units } => line("low-stock-mark").units(units),
         Event::SaleSet { sale } => {
             let (price, from, to) = (sale.price, sale.opens_at, sale.closes_at);
@@ -136,7 +137,7 @@ impl Movement {
         Movement { location: Some(location), ..self }
     }
 
-    fn holder(self, holder: impl ToString) -> Movement {
+    fn holder(self, holder: &dyn fmt::Display) -> Movement {
         Movement { holder: Some(holder.to_string()), ..self }
     }
 
