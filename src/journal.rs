@@ -27,6 +27,8 @@ pub mod state;
 mod conformance;
 mod cut;
 mod disk;
+#[cfg(test)]
+pub(crate) mod handmade;
 mod scan;
 
 pub use batch::{Batch, BatchBuilder, BatchRef, Flaw, Framed, MAX_BATCH_BYTES};
@@ -41,3 +43,12 @@ pub use memory::{MemoryLog, MemoryStore};
 pub use position::{Hash, Position, Tail};
 pub use secret::Secret;
 pub use state::{StateStore, Tree};
+
+use crate::domain::EntityId;
+
+/// Which of `shards` logs keeps an entity: the same for ever, so the hash is part of the format.
+#[must_use]
+pub fn shard_of(id: &EntityId, shards: usize) -> usize {
+    let hash = crc32c::crc32c(id.routing_key());
+    usize::try_from(hash).unwrap_or(0).checked_rem(shards).unwrap_or(0)
+}

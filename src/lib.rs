@@ -1,15 +1,18 @@
 //! Doorbuster: a commerce backend for the minute in which everybody comes at once.
 //!
 //! Reading order, from the rules to the door; each module imports only those above it:
-//! [`domain`], [`journal`], [`ports`], [`views`], [`actors`], [`shop`]. [`load`] stands outside: it talks
-//! to a running shop as any client does.
+//! [`domain`], [`journal`], [`ports`], [`views`], [`actors`], [`shop`], [`http`], [`cli`].
+//! [`verify`] and [`export`] read a stopped store; [`load`] stands outside: it talks to a running
+//! shop as any client does.
 
 pub mod actors;
 pub mod cli;
 pub mod domain;
+pub mod export;
 pub mod http;
 pub mod journal;
 pub mod load;
 pub mod ports;
 pub mod shop;
+pub mod verify;
 pub mod views;

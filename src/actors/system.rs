@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domain::{CommandId, EntityId, Machine, Time},
     journal::{
-        Checkpoint, Committer, Keyring, StateStore, Tree,
+        self, Checkpoint, Committer, Keyring, StateStore, Tree,
         checkpoint::Point,
         entity::Entity,
         fold::Fold,
@@ -182,9 +182,9 @@ impl System {
         <System as Knows<R>>::directory(self).tell(self, id, message, true);
     }
 
-    /// Which shard keeps an entity: the same for ever, so the hash is part of the format.
+    /// Which shard keeps an entity.
     pub fn shard_of(&self, id: &EntityId) -> usize {
-        shard_of(id, self.shards.len())
+        journal::shard_of(id, self.shards.len())
     }
 
     /// Where an entity's events go.
@@ -391,11 +391,6 @@ async fn start_tree(system: &Arc<System>) -> Result<(), ractor::SpawnErr> {
     let _ = system.cashier.set(cashier);
     tokio::spawn(timekeeper::run(system.clone()));
     Ok(())
-}
-
-fn shard_of(id: &EntityId, shards: usize) -> usize {
-    let hash = crc32c::crc32c(id.routing_key());
-    usize::try_from(hash).unwrap_or(0).checked_rem(shards).unwrap_or(0)
 }
 
 fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

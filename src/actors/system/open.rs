@@ -3,7 +3,7 @@
 //! One scan per shard checks the log and folds what came after the checkpoint: so the board, the
 //! tail index and every deadline are right before anybody is answered.
 
-use super::{Settings, Shard, System, shard_of, start_tree};
+use super::{Settings, Shard, System, start_tree};
 use crate::{
     actors::{Outbox, directory::Directory, sku, timekeeper::Timekeeper},
     domain::{EntityId, Kind, Time},
@@ -250,7 +250,7 @@ fn announce(
     timekeeper: &Timekeeper,
 ) -> Result<(), Error> {
     for (id, folded) in fold.entities() {
-        let expected = shard_of(id, shards);
+        let expected = journal::shard_of(id, shards);
         if expected != shard {
             let entity = id.to_string();
             return Err(Error::Misrouted { entity, found: shard, expected });

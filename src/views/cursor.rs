@@ -1,0 +1,58 @@
+//! Where a list goes on: the last key that was given, as hexadecimal text that means nothing to
+//! whoever carries it.
+//!
+//! Invariant: a text that no list made is no cursor, never a panic.
+
+use crate::journal::{
+    StateStore, Tree,
+    state::{self, Order, Pair},
+};
+use std::{fmt::Write as _, ops::Bound};
+
+pub(super) fn text(key: &[u8]) -> String {
+    key.iter().fold(String::with_capacity(key.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+pub(super) fn key(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.chunks(2).map(byte).collect()
+}
+
+/// The `limit` pairs below `prefix` and before `cursor`, newest first, and whether more follow.
+pub(super) fn page(
+    store: &dyn StateStore,
+    tree: Tree,
+    prefix: &[u8],
+    cursor: Option<&[u8]>,
+    limit: usize,
+) -> Result<(Vec<Pair>, bool), state::Error> {
+    let one_more = limit.saturating_add(1);
+    let mut pairs = match cursor {
+        None => store.scan_prefix(tree, prefix, Order::Descending, one_more)?,
+        Some(key) => {
+            let range = (Bound::Included(prefix), Bound::Excluded(key));
+            store.scan(tree, range, Order::Descending, one_more)?
+        }
+    };
+    let more = pairs.len() > limit;
+    pairs.truncate(limit);
+    Ok((pairs, more))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cursor_reads_what_it_writes_and_nothing_else() {
+        assert_eq!(super::key(&super::text(b"\0\x7f\xff")), Some(b"\0\x7f\xff".to_vec()));
+        for foreign in ["a", "zz", "é", "+1"] {
+            assert_eq!(super::key(foreign), None);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The follower loses nothing, waits for nobody and stops when it is told to.
+
+use super::*;
+use crate::{
+    domain::{Sku, sku::Event},
+    journal::{MemoryLog, handmade::Pen, state::MemoryStateStore, state::Order},
+    views::{self, ledger},
+};
+use std::ops::Bound;
+
+const LONG: Duration = Duration::from_secs(10);
+
+fn sku(number: usize) -> Sku {
+    Sku::parse(&format!("SKU-{number}")).unwrap()
+}
+
+/// So many receipts of seven SKUs in three shards.
+fn written(receipts: usize) -> Pen<MemoryLog> {
+    let mut pen = Pen::memory(3);
+    receive(&mut pen, receipts);
+    pen
+}
+
+fn receive(pen: &mut Pen<MemoryLog>, receipts: usize) {
+    for number in 0..receipts {
+        let event = Event::Received { units: 1, location: "main".into(), reference: None };
+        pen.write(sku(number % 7), event);
+        if number % 5 == 0 {
+            pen.commit();
+        }
+    }
+    pen.commit();
+}
+
+fn follow(pen: &Pen<MemoryLog>, store: &Arc<MemoryStateStore>) -> Arc<Follower> {
+    Follower::open(store.clone(), pen.readers(), views::all()).unwrap()
+}
+
+fn entries(store: &MemoryStateStore) -> Vec<usize> {
+    let count = |number| {
+        let sku = sku(number);
+        let mut entries = ledger::Entries::new(store, sku.as_str().as_bytes(), None).unwrap();
+        std::iter::from_fn(|| entries.older().unwrap()).count()
+    };
+    (0..7).map(count).collect()
+}
+
+#[test]
+fn passes_are_bounded_and_go_on_until_nothing_is_left() {
+    let (pen, store) = (written(3500), Arc::default());
+    let follower = follow(&pen, &store);
+    assert!(follower.pass().unwrap(), "one pass is not enough");
+    assert!(follower.lag().iter().any(|lag| lag.bytes > 0));
+    while follower.pass().unwrap() {}
+    assert!(follower.lag().iter().all(|lag| lag.bytes == 0 && lag.seconds == 0.0));
+    assert_eq!(entries(&store), [500; 7]);
+}
+
+#[test]
+fn a_restart_goes_on_where_the_views_stand() {
+    let (mut pen, store) = (written(700), Arc::default());
+    let first = follow(&pen, &store);
+    while first.pass().unwrap() {}
+    receive(&mut pen, 70);
+    let second = follow(&pen, &store);
+    assert_eq!(second.lag()[0].position, first.lag()[0].position);
+    while second.pass().unwrap() {}
+    assert_eq!(entries(&store), [110; 7]);
+}
+
+#[test]
+fn a_lost_position_is_made_good_by_folding_again() {
+    let (mut pen, store) = (written(70), Arc::<MemoryStateStore>::default());
+    while follow(&pen, &store).pass().unwrap() {}
+    for shard in 0..3 {
+        store.delete(Tree::Positions, &position_key(ledger::NAME, shard)).unwrap();
+    }
+    receive(&mut pen, 7);
+    while follow(&pen, &store).pass().unwrap() {}
+    assert_eq!(entries(&store), [11; 7]);
+}
+
+#[test]
+fn a_rebuilt_view_is_the_same_as_the_first() {
+    let all = |store: &MemoryStateStore, tree| {
+        store.scan(tree, (Bound::Unbounded, Bound::Unbounded), Order::Ascending, 1 << 20).unwrap()
+    };
+    let (pen, store) = (written(70), Arc::<MemoryStateStore>::default());
+    let follower = follow(&pen, &store);
+    while follower.pass().unwrap() {}
+    let before = (all(&store, Tree::Ledger), all(&store, Tree::Positions));
+    store.put(Tree::Ledger, b"rubbish", b"rubbish").unwrap();
+    assert!(follower.rebuild(ledger::NAME));
+    assert!(!follower.rebuild("unknown"));
+    while follower.pass().unwrap() {}
+    assert_eq!((all(&store, Tree::Ledger), all(&store, Tree::Positions)), before);
+}
+
+#[test]
+fn a_view_that_claims_to_be_ahead_of_its_log_is_made_again() {
+    let (pen, store) = (written(70), Arc::<MemoryStateStore>::default());
+    let key = position_key(ledger::NAME, 0);
+    store.put(Tree::Positions, &key, &u64::MAX.to_be_bytes()).unwrap();
+    while follow(&pen, &store).pass().unwrap() {}
+    assert_eq!(entries(&store), [10; 7]);
+}
+
+#[test]
+fn the_thread_follows_and_stops() {
+    let (mut pen, store) = (written(70), Arc::<MemoryStateStore>::default());
+    let follower = follow(&pen, &store);
+    let thread = follower.spawn().unwrap();
+    assert!(follower.catch_up(ledger::NAME, LONG));
+    assert_eq!(entries(&store), [10; 7]);
+    receive(&mut pen, 70);
+    let last = Position(pen.readers()[0].end().0 - 1);
+    assert!(follower.wait_for(ledger::NAME, 0, last, LONG));
+    assert!(!follower.wait_for(ledger::NAME, 0, last.plus(1000), Duration::from_millis(30)));
+    follower.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+#[ignore = "a measurement, not a test"]
+fn entries_a_second() {
+    let pen = written(1_000_000);
+    let store: Arc<MemoryStateStore> = Arc::default();
+    let follower = follow(&pen, &store);
+    let begin = Instant::now();
+    while follower.pass().unwrap() {}
+    println!("{:.0} receipts/s in batches of 5", 1e6 / begin.elapsed().as_secs_f64());
+}

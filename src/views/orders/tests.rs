@@ -1,0 +1,73 @@
+//! Orders are listed newest first, all and by buyer.
+
+use super::*;
+use crate::{
+    domain::{CartId, Currency, Money, Sealed, order::Placement},
+    journal::{MemoryLog, handmade::Pen, state::MemoryStateStore},
+    views::Follower,
+};
+use std::sync::Arc;
+
+fn id(number: u128) -> OrderId {
+    OrderId(Uuid::from_u128(number << 96))
+}
+
+fn placed(buyer: u128) -> order::Event {
+    let sealed = || Sealed { key: 1, field: 0, bytes: vec![1] };
+    let total = Money { amount_minor: 5, currency: Currency::parse("USD").unwrap() };
+    order::Event::Placed(Box::new(Placement {
+        cart: CartId(Uuid::from_u128(1)),
+        items: vec![],
+        total,
+        email: Buyer(buyer),
+        contact: sealed(),
+        gift: None,
+        payment: sealed(),
+        until: Time(9),
+    }))
+}
+
+/// Seven orders in three shards, one a second, of two buyers in turn.
+fn folded() -> Arc<MemoryStateStore> {
+    let mut pen: Pen<MemoryLog> = Pen::memory(3);
+    for number in 1..=7 {
+        pen.now = Time(i64::try_from(number).unwrap() * 1000);
+        pen.write(id(number), placed(number % 2));
+        pen.write(id(number), order::Event::Authorised { reference: "x".into() });
+    }
+    let readers = pen.commit().readers();
+    let store = Arc::new(MemoryStateStore::default());
+    let follower = Follower::open(store.clone(), readers, vec![Box::new(Orders)]).unwrap();
+    while follower.pass().unwrap() {}
+    store
+}
+
+fn walk(mut page: impl FnMut(Option<&str>) -> Page) -> Vec<OrderId> {
+    let (mut all, mut cursor) = (vec![], None);
+    loop {
+        let (orders, next) = page(cursor.as_deref());
+        all.extend(orders.iter().map(|placed| placed.order));
+        if next.is_none() {
+            return all;
+        }
+        cursor = next;
+    }
+}
+
+#[test]
+fn all_orders_are_listed_newest_first_over_all_shards() {
+    let store = folded();
+    let all: Vec<OrderId> = (1..=7).rev().map(id).collect();
+    for limit in [1, 3, 7, 50] {
+        assert_eq!(walk(|cursor| super::page(&*store, cursor, limit).unwrap()), all);
+    }
+}
+
+#[test]
+fn a_buyer_finds_only_his_own_orders() {
+    let store = folded();
+    let his = |cursor: Option<&str>| page_of(&*store, Buyer(1), cursor, 2).unwrap();
+    assert_eq!(walk(his), [7, 5, 3, 1].map(id));
+    let (_, foreign) = page_of(&*store, Buyer(0), None, 1).unwrap();
+    assert_eq!(his(foreign.as_deref()).0[0].order, id(7), "another buyer's cursor is none");
+}
