@@ -2,7 +2,7 @@
 //! through it.
 //!
 //! Reading order: [`open`](mod@open) makes a shop of a folder; [`cart`], [`orders`], [`stock`] and
-//! [`catalogue`] are the use cases; [`identity`] says who a token belongs to and which command a
+//! [`catalogue`] are the use cases, [`lists`] reads the views; [`identity`] says who a token belongs to and which command a
 //! key means. Invariant: a question is always asked with a deadline and with a permit, so the
 //! work inside is bounded whatever comes to the door.
 
@@ -10,6 +10,7 @@ pub mod cart;
 pub mod catalogue;
 pub mod error;
 pub mod identity;
+pub mod lists;
 pub mod open;
 pub mod orders;
 pub mod stock;
@@ -27,6 +28,7 @@ use crate::{
     },
     domain::{By, Context, Time},
     journal::Secret,
+    views::Follower,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -51,13 +53,19 @@ struct Inner {
     permits: Semaphore,
     /// Callers who wait for an order to settle.
     waits: Semaphore,
+    views: Arc<Follower>,
 }
 
 impl Shop {
     /// A shop over a running tree.
-    pub fn new(system: Arc<System>, secret: Secret, most_commands: usize) -> Shop {
+    pub fn new(
+        system: Arc<System>,
+        views: Arc<Follower>,
+        secret: Secret,
+        most_commands: usize,
+    ) -> Shop {
         let (permits, waits) = (Semaphore::new(most_commands), Semaphore::new(most_commands));
-        Shop(Arc::new(Inner { system, secret, permits, waits }))
+        Shop(Arc::new(Inner { system, secret, permits, waits, views }))
     }
 
     /// The tree beneath.

@@ -82,7 +82,18 @@ struct VariantBody<'a> {
 }
 
 fn product_body<'a>(shop: &Shop, product: &'a Product) -> Option<ProductBody<'a>> {
-    let Spec { title, description, category, tags, images, variants } = product.state.spec()?;
+    let (archived, created_at) = (product.state.archived(), product.state.created_at());
+    Some(body_of(shop, product.id, product.state.spec()?, archived, created_at))
+}
+
+fn body_of<'a>(
+    shop: &Shop,
+    id: ProductId,
+    spec: &'a Spec,
+    archived: bool,
+    created_at: Option<Time>,
+) -> ProductBody<'a> {
+    let Spec { title, description, category, tags, images, variants } = spec;
     let variants = variants.iter().map(|variant| VariantBody {
         sku: &variant.sku,
         title: &variant.title,
@@ -90,17 +101,17 @@ fn product_body<'a>(shop: &Shop, product: &'a Product) -> Option<ProductBody<'a>
         weight_g: variant.weight_g,
         free: shop.slot(variant.sku.as_str()).map_or(0, |slot| slot.posted().level.free),
     });
-    Some(ProductBody {
-        id: product.id,
+    ProductBody {
+        id,
         title,
         description,
         category,
         tags,
         images,
         variants: variants.collect(),
-        archived: product.state.archived(),
-        created_at: product.state.created_at(),
-    })
+        archived,
+        created_at,
+    }
 }
 
 /// `POST /api/products`
@@ -117,9 +128,12 @@ pub async fn create(door: Door, call: Call) -> Answer {
 /// `GET /api/products`
 pub async fn list(door: Door, call: Call) -> Answer {
     let wanted = Wanted::of(call.uri())?;
-    let (products, next) = door.shop().products(wanted.cursor.as_deref(), wanted.limit()).await?;
-    let items = products.iter().filter_map(|product| product_body(door.shop(), product));
-    Ok(json(StatusCode::OK, &Page { items: items.collect(), next }))
+    let limit = wanted.limit();
+    let page = door.shop().products(wanted.cursor, limit).await?;
+    let items = page.items.iter().map(|product| {
+        body_of(door.shop(), product.id, &product.spec, false, Some(product.created_at))
+    });
+    Ok(json(StatusCode::OK, &Page { items: items.collect(), next: page.next }))
 }
 
 /// `GET /api/products/{id}`

@@ -4,7 +4,7 @@ use super::{Error, Key, Shop};
 use crate::{
     actors::{Fault, product},
     domain::{
-        By, ProductId, Sku,
+        By, ProductId,
         product::{Refusal, Spec},
         sku::MAX_UNITS,
     },
@@ -69,39 +69,6 @@ impl Shop {
     /// There is no such product.
     pub async fn product(&self, id: ProductId) -> Result<Product, Error> {
         Ok(self.ask::<product::Actor, _>(id, product::Message::Read).await??)
-    }
-
-    /// Products in the order of their first SKUs, from behind `cursor` on, and where the next part
-    /// begins. Archived ones are left out.
-    ///
-    /// # Errors
-    /// There is no answer.
-    pub async fn products(
-        &self,
-        cursor: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<Product>, Option<String>), Error> {
-        // Until a view of the catalogue stands here: a product is found at its first SKU.
-        let slots = self.system().board.all();
-        let skus = slots.iter().map(|slot| slot.sku().clone());
-        let skus: BTreeSet<Sku> =
-            skus.filter(|sku| cursor.is_none_or(|c| sku.as_str() > c)).collect();
-        let mut found: Vec<Product> = vec![];
-        let mut last = None;
-        for sku in skus {
-            if found.len() == limit {
-                return Ok((found, last));
-            }
-            let Some(id) = self.stock(&sku).await?.product else { continue };
-            let Ok(product) = self.product(id).await else { continue };
-            let variants = product.state.spec().into_iter().flat_map(|spec| &spec.variants);
-            let first = variants.map(|variant| &variant.sku).min();
-            if first == Some(&sku) && !product.state.archived() {
-                last = Some(sku.to_string());
-                found.push(product);
-            }
-        }
-        Ok((found, None))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A shop out of a folder: what lies where in a store, and in which order it is opened.
 
-use super::Shop;
+use super::{Shop, lists};
 use crate::{
     actors::{
         Settings, System,
@@ -148,6 +148,9 @@ pub enum Error {
     /// The secret.
     #[error(transparent)]
     Secret(#[from] journal::secret::Error),
+    /// The views.
+    #[error(transparent)]
+    Views(#[from] super::Error),
     /// The payment simulator's books.
     #[error(transparent)]
     Payments(#[from] ports::payments::books::Error),
@@ -163,19 +166,21 @@ pub struct Opened {
     pub is_new: bool,
     drivers: Vec<JoinHandle<Option<FileLog>>>,
     keeper: JoinHandle<()>,
+    views: JoinHandle<()>,
 }
 
 impl Opened {
     /// Ends the tree: everything accepted is durable when this returns, and once the last handle
     /// of the shop is dropped the folder can be opened again.
     pub async fn close(self) {
-        let Opened { shop, drivers, keeper, .. } = self;
+        let Opened { shop, drivers, keeper, views, .. } = self;
         let system = shop.system().clone();
         system.close();
+        shop.0.views.stop();
         let ended = tokio::task::spawn_blocking(move || {
             let drivers = drivers.into_iter().map(|driver| driver.join().is_ok());
             let drivers = drivers.fold(true, |all, one| all && one);
-            drivers && keeper.join().is_ok()
+            drivers && keeper.join().is_ok() && views.join().is_ok()
         });
         if !ended.await.unwrap_or(false) {
             tracing::error!("a thread of the store panicked");
@@ -293,8 +298,9 @@ pub async fn open_with(
     }
     let (system, drivers) = opening.start().await?;
     let keeper = keep(system.clone())?;
-    let shop = Shop::new(system, secret, options.most_commands);
-    Ok(Opened { shop, unmarked, is_new, drivers, keeper })
+    let (follower, views) = lists::follow(&system)?;
+    let shop = Shop::new(system, follower, secret, options.most_commands);
+    Ok(Opened { shop, unmarked, is_new, drivers, keeper, views })
 }
 
 /// The state store, and up to where it is complete. One that fell behind its checkpoint, or does

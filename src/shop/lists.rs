@@ -1,0 +1,135 @@
+//! What is read from the views: lists and histories beyond one entity.
+//!
+//! A view may lag; a list first waits a moment for it, so that who wrote something finds it, and
+//! then answers with what is there.
+
+use super::{Error, Shop, orders::Order};
+use crate::{
+    domain::{EntityId, Sku},
+    journal::StateStore,
+    views::{self, Follower, catalogue, ledger, orders},
+};
+use std::{sync::Arc, time::Duration};
+
+pub use crate::views::{catalogue::Product as Listed, ledger::Movement};
+
+/// The longest a list waits for its view.
+const CATCH_UP: Duration = Duration::from_millis(250);
+
+/// One page of a list, and the cursor of the next.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// None on the last page.
+    pub next: Option<String>,
+}
+
+impl Shop {
+    /// The catalogue, newest first, without what is archived.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn products(
+        &self,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Listed>, Error> {
+        let read = move |store: &dyn StateStore| catalogue::page(store, cursor.as_deref(), limit);
+        let (items, next) = self.read_view("catalogue", read).await?;
+        Ok(Page { items, next })
+    }
+
+    /// A SKU's ledger, newest first.
+    ///
+    /// # Errors
+    /// No product has the SKU, or the store failed.
+    pub async fn movements(
+        &self,
+        sku: &Sku,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Movement>, Error> {
+        self.known(sku)?;
+        let cursor = match cursor {
+            Some(text) => Some(ledger::Cursor::parse(text).ok_or_else(|| {
+                Error::invalid("/cursor", "must be the `next` of an earlier page")
+            })?),
+            None => None,
+        };
+        let shard = self.system().shard_of(&EntityId::Sku(sku.clone()));
+        let log = self.system().shards.get(shard).map(|shard| shard.log.clone());
+        let sku = sku.clone();
+        let read = move |store: &dyn StateStore| match log {
+            Some(log) => ledger::page(store, &*log, &sku, cursor.as_ref(), limit),
+            None => Ok((vec![], None)),
+        };
+        let (items, next) = self.read_view("ledger", read).await?;
+        Ok(Page { items, next: next.map(|cursor| cursor.to_string()) })
+    }
+
+    /// Orders, newest first; of one buyer when an e-mail is given.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn orders(
+        &self,
+        email: Option<&str>,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Order>, Error> {
+        let buyer = email.map(|email| self.buyer_of(email));
+        let read = move |store: &dyn StateStore| match buyer {
+            Some(buyer) => orders::page_of(store, buyer, cursor.as_deref(), limit),
+            None => orders::page(store, cursor.as_deref(), limit),
+        };
+        let (placed, next) = self.read_view("orders", read).await?;
+        let mut items = Vec::with_capacity(placed.len());
+        for placed in placed {
+            items.push(self.order_by_id(placed.order).await?);
+        }
+        Ok(Page { items, next })
+    }
+
+    /// How far every view is behind.
+    pub fn lag(&self) -> Vec<views::follower::Lag> {
+        self.0.views.lag()
+    }
+
+    /// Makes a view again from the log; `false` when there is none of this name.
+    pub fn rebuild_view(&self, view: &str) -> bool {
+        self.0.views.rebuild(view)
+    }
+
+    /// Reads off the runtime's threads: a view may have to be waited for, and sled reads files.
+    async fn read_view<T: Send + 'static>(
+        &self,
+        view: &'static str,
+        read: impl FnOnce(&dyn StateStore) -> Result<T, views::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _permit = self.permit()?;
+        let (store, views) = (self.system().store.clone(), Arc::clone(&self.0.views));
+        let read = move || {
+            views.catch_up(view, CATCH_UP);
+            read(&*store)
+        };
+        let done = tokio::task::spawn_blocking(read).await;
+        let done = done.map_err(|error| Error::Store(error.to_string()))?;
+        done.map_err(|error| Error::Store(error.to_string()))
+    }
+}
+
+/// Starts the views of a system.
+///
+/// # Errors
+/// The store failed, or the thread could not be started.
+pub(super) fn follow(
+    system: &crate::actors::System,
+) -> Result<(Arc<Follower>, std::thread::JoinHandle<()>), Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::Store(error.to_string());
+    let logs = system.shards.iter().map(|shard| shard.log.clone()).collect();
+    let follower = Follower::open(system.store.clone(), logs, views::all());
+    let follower = follower.map_err(|error| failed(&error))?;
+    let thread = follower.spawn().map_err(|error| failed(&error))?;
+    Ok((follower, thread))
+}
