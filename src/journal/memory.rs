@@ -48,6 +48,20 @@ struct State {
     incarnation: u64,
     faults: VecDeque<Fault>,
     appends: u64,
+    #[cfg(test)]
+    watch: Watch,
+}
+
+/// Whoever hears how long the log is, right after each durable append.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(crate) struct Watch(pub(crate) Option<Arc<dyn Fn(u64) + Send + Sync>>);
+
+#[cfg(test)]
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 impl Default for MemoryStore {
@@ -59,7 +73,29 @@ impl Default for MemoryStore {
             incarnation: 0,
             faults: VecDeque::new(),
             appends: 0,
+            #[cfg(test)]
+            watch: Watch::default(),
         })))
+    }
+}
+
+#[cfg(test)]
+impl MemoryStore {
+    /// Names who hears of appends.
+    pub(crate) fn watch(&self, watch: Watch) {
+        self.state().watch = watch;
+    }
+
+    /// How much is durable.
+    pub(crate) fn durable_bytes(&self) -> u64 {
+        self.state().durable.len() as u64
+    }
+
+    /// A disk as this one was when it held so many bytes, all of them synced.
+    pub(crate) fn as_of(&self, bytes: u64) -> MemoryStore {
+        let (then, bytes) = (MemoryStore::default(), usize::try_from(bytes).unwrap());
+        then.state().durable = self.state().durable.get(..bytes).unwrap().to_vec();
+        then
     }
 }
 
@@ -182,6 +218,10 @@ impl ShardLog for MemoryLog {
         state.durable.extend_from_slice(framed);
         state.mark = MarkRead::At(next);
         self.tail = next;
+        #[cfg(test)]
+        if let Watch(Some(watch)) = &state.watch {
+            watch(state.durable.len() as u64);
+        }
         match fault {
             Some(Fault::UnavailableAfter) => {
                 Err(Error::Unavailable("the answer was lost".to_owned()))

@@ -18,6 +18,8 @@ use crate::{
 use tempfile::TempDir;
 
 mod journeys;
+mod memory;
+mod sweep;
 
 fn sku(code: &str) -> Sku {
     Sku::parse(code).unwrap()
