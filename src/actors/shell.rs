@@ -276,6 +276,7 @@ pub struct Live<R: Role> {
     /// What the timekeeper knows of this entity.
     noted: Option<Time>,
     resting: bool,
+    newborn: bool,
 }
 
 /// What an incarnation starts with.
@@ -329,11 +330,17 @@ where
             parcels: vec![],
         };
         let role = R::new(id, system, incarnation);
-        let mut live = Live { role, turn, noted: None, resting: false };
-        if !newborn {
-            live.take(None)?;
-        }
-        Ok(live)
+        Ok(Live { role, turn, noted: None, resting: false, newborn })
+    }
+
+    /// What a successor does before its first message. Not in `pre_start`: whoever fails there
+    /// is missed by nobody.
+    async fn post_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        live: &mut Live<R>,
+    ) -> Result<(), ActorProcessingErr> {
+        if live.newborn { Ok(()) } else { live.take(None) }
     }
 
     async fn handle(
@@ -371,7 +378,9 @@ impl<R: Role> Live<R> {
         if !turn.commit(&self.role) {
             return Err("the log took nothing".into());
         }
-        if changed || self.noted.is_none() || self.role.retry_at().is_some() {
+        // What was noted is used up once it has come, also when nothing was left to do by then.
+        let used_up = self.noted.is_none_or(|noted| noted <= self.turn.now);
+        if changed || used_up || self.role.retry_at().is_some() {
             self.note_due();
         }
         Ok(())
