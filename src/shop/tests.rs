@@ -17,8 +17,10 @@ use crate::{
 };
 use tempfile::TempDir;
 
+mod faults;
 mod journeys;
 mod memory;
+mod rest;
 mod sweep;
 
 fn sku(code: &str) -> Sku {

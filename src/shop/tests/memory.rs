@@ -9,7 +9,7 @@ use crate::{
     },
     domain::{CartId, EntityId, Machine as _, OrderId, Time, cart::Phase},
     journal::{
-        Keyring, MemoryLog, MemoryStore, Position, Secret, entity::AnyEntity, fold, fold::Fold,
+        Keyring, MemoryLog, MemoryStore, Secret, entity::AnyEntity, fold, fold::Fold,
         state::MemoryStateStore,
     },
     ports::{
@@ -153,6 +153,16 @@ impl Running {
     pub(super) fn pass(&self, ms: u32) {
         self.clock.advance_ms(ms);
         self.shop.system().timekeeper.nudge();
+    }
+
+    /// Sends everybody to rest who holds nothing, and waits until they sleep.
+    pub(super) async fn rest(&self) {
+        let system = self.shop.system();
+        wait_until("everybody sleeps", || {
+            system.rest_idle();
+            system.live() == [0; 4]
+        })
+        .await;
     }
 
     /// Ends the process in good order.
@@ -346,5 +356,13 @@ impl Paid {
     }
 }
 
-/// Where a log begins.
-pub(super) const BEGIN: Position = Position(0);
+/// Waits for something that comes by itself, while the test's time stands still.
+pub(super) async fn wait_until(what: &str, mut come: impl FnMut() -> bool) {
+    for _ in 0..MOST_STEPS {
+        if come() {
+            return;
+        }
+        pause(Duration::from_millis(1)).await;
+    }
+    panic!("this never comes: {what}");
+}

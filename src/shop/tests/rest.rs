@@ -1,0 +1,121 @@
+//! Going to rest and waking: nobody can tell, whatever comes in between.
+
+use super::{
+    memory::{Running, World, wait_until},
+    *,
+};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const UNITS: u64 = 60;
+
+async fn restless(shards: usize) -> (World, Running) {
+    let mut world = World::new(shards);
+    world.settings.idle_ms = 0;
+    let running = world.open().await;
+    running.shop.create_product(spec(&["TEE-1", "TEE-2"], UNITS), None).await.unwrap();
+    (world, running)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entity_answers_the_same_after_it_slept() {
+    let (_world, running) = restless(3).await;
+    running.stop_the_clock();
+    let shop = &running.shop;
+    let order = buy(shop, "TEE-1", 2, "tok_approve", "k").await.unwrap();
+    let cart = shop.add_to_cart(None, &sku("TEE-2"), 3, None).await.unwrap();
+    let (stock, product) = (shop.stock(&sku("TEE-1")).await.unwrap(), {
+        let owner = shop.stock(&sku("TEE-1")).await.unwrap().product.unwrap();
+        shop.product(owner).await.unwrap()
+    });
+    running.rest().await;
+    assert_eq!(shop.stock(&sku("TEE-1")).await.unwrap(), stock);
+    assert_eq!(shop.order_by_id(order.id).await.unwrap().state, order.state);
+    assert_eq!(shop.cart(cart.id).await.unwrap().lines, cart.lines);
+    assert_eq!(shop.product(product.id).await.unwrap().state, product.state);
+    let more = shop.add_to_cart(Some(cart.id), &sku("TEE-2"), 1, None).await.unwrap();
+    assert_eq!(more.lines[&sku("TEE-2")].units, 4);
+    running.close().await;
+}
+
+/// Everybody is sent to rest all the time while shoppers buy; a sequence that is used twice, or a
+/// message that is lost, shows.
+async fn nobody_sleeps_through_a_message(shards: usize) {
+    let (world, running) = restless(shards).await;
+    let done = AtomicBool::new(false);
+    let unrest = async {
+        while !done.load(Ordering::SeqCst) {
+            running.shop.system().rest_idle();
+            tokio::task::yield_now().await;
+        }
+    };
+    let shoppers = (0..10).map(|n| {
+        let shop = running.shop.clone();
+        tokio::spawn(async move {
+            for round in 0..5 {
+                let text = format!("{n}-{round}");
+                let code = if n % 2 == 0 { "TEE-1" } else { "TEE-2" };
+                let cart = shop.add_to_cart(None, &sku(code), 1, None).await.unwrap().id;
+                shop.add_to_cart(Some(cart), &sku(code), 1, None).await.unwrap();
+                let cart = shop.set_units(cart, &sku(code), 1).await.unwrap();
+                assert_eq!(cart.lines[&sku(code)].units, 1);
+                let paid = details("tok_approve");
+                let order = shop.check_out(cart.id, &paid, key(&text), None).await.unwrap();
+                let settled = shop.wait_settled(order.id).await.unwrap();
+                assert_eq!(settled.state.status(), Status::Confirmed);
+                shop.stock(&sku(code)).await.unwrap();
+            }
+        })
+    });
+    let shoppers: Vec<_> = shoppers.collect();
+    let shopping = async {
+        for shopper in shoppers {
+            shopper.await.unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(unrest, shopping);
+    running.settle_for_good().await.balance(UNITS, &world.books());
+    let stock = running.shop.stock(&sku("TEE-1")).await.unwrap();
+    assert_eq!((stock.sold, stock.free), (25, UNITS - 25));
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_to_those_who_fall_asleep_are_not_lost_on_one_shard() {
+    nobody_sleeps_through_a_message(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_to_those_who_fall_asleep_are_not_lost_on_three_shards() {
+    nobody_sleeps_through_a_message(3).await;
+}
+
+/// The SKU is woken at a deadline that is no more, and must note the next one then.
+async fn the_second_deadline_is_kept(asleep: bool) {
+    let (_world, running) = restless(1).await;
+    running.stop_the_clock();
+    let shop = &running.shop;
+    let first = shop.add_to_cart(None, &sku("TEE-1"), 1, None).await.unwrap();
+    running.pass(1_000);
+    shop.add_to_cart(None, &sku("TEE-1"), 2, None).await.unwrap();
+    shop.set_units(first.id, &sku("TEE-1"), 0).await.unwrap();
+    if asleep {
+        running.rest().await;
+    }
+    running.pass(599_000);
+    wait_until("the first deadline has been looked at", || {
+        shop.system().timekeeper.first().is_none_or(|due| due > shop.now())
+    })
+    .await;
+    // Answered behind the wake-up.
+    assert_eq!(shop.stock(&sku("TEE-1")).await.unwrap().reserved, 2);
+    running.pass(1_000);
+    wait_until("the second reservation ends by itself", || running.books().reserved() == 0).await;
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadline_behind_one_that_was_given_up_is_kept() {
+    the_second_deadline_is_kept(false).await;
+    the_second_deadline_is_kept(true).await;
+}
