@@ -17,9 +17,11 @@ use crate::{
 };
 use tempfile::TempDir;
 
+mod durable;
 mod faults;
 mod journeys;
 mod memory;
+mod repeats;
 mod rest;
 mod sweep;
 

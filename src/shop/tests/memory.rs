@@ -7,9 +7,9 @@ use crate::{
         System,
         system::{Ingredients, Opening},
     },
-    domain::{CartId, EntityId, Machine as _, OrderId, Time, cart::Phase},
+    domain::{EntityId, Machine as _, OrderId, Time, cart::Phase},
     journal::{
-        Keyring, MemoryLog, MemoryStore, Secret, entity::AnyEntity, fold, fold::Fold,
+        Keyring, MemoryLog, MemoryStore, Position, Secret, entity::AnyEntity, fold, fold::Fold,
         state::MemoryStateStore,
     },
     ports::{
@@ -75,6 +75,22 @@ impl World {
             settings: self.settings.clone(),
             between: |payments| payments,
         }
+    }
+
+    /// What its logs say, read without opening them.
+    pub(super) fn read(&self) -> Books {
+        let mut all = BTreeMap::new();
+        for disk in &self.disks {
+            let (store, mut fold) = (MemoryStateStore::default(), Fold::default());
+            let copy = disk.as_of(disk.durable_bytes());
+            let opened = copy.open(Position(0), &mut |batch| {
+                batch.entries().try_for_each(|entry| fold.apply(&store, &entry)).unwrap();
+                Ok(())
+            });
+            opened.unwrap();
+            all.extend(fold.entities().map(|(id, folded)| (id.clone(), folded.entity.clone())));
+        }
+        Books(all)
     }
 
     fn keys(&self) -> PathBuf {
@@ -263,15 +279,19 @@ impl Books {
         orders.collect()
     }
 
-    pub(super) fn order(&self, id: OrderId) -> Option<order::State> {
-        self.orders().remove(&id)
+    /// Whether a cart is checked out whose order is not placed.
+    pub(super) fn has_checkout_without_order(&self) -> bool {
+        self.0.values().any(|entity| match entity {
+            AnyEntity::Cart(cart) => match cart.state.phase() {
+                Phase::CheckedOut { order, .. } => self.order(*order).is_none(),
+                Phase::Open | Phase::Ordered { .. } => false,
+            },
+            AnyEntity::Sku(_) | AnyEntity::Order(_) | AnyEntity::Product(_) => false,
+        })
     }
 
-    pub(super) fn cart(&self, id: CartId) -> crate::domain::cart::State {
-        match self.0.get(&EntityId::Cart(id)) {
-            Some(AnyEntity::Cart(cart)) => cart.state.clone(),
-            other => panic!("no cart: {other:?}"),
-        }
+    pub(super) fn order(&self, id: OrderId) -> Option<order::State> {
+        self.orders().remove(&id)
     }
 
     pub(super) fn stock(&self) -> BTreeMap<Sku, crate::domain::sku::State> {

@@ -242,3 +242,36 @@ journeys! {
         assert_eq!(at.settled(order.id).await.state.status(), Status::Confirmed);
     };
 }
+
+/// The client's process and the shop's die right after the cart is checked out: no order is
+/// placed, no SKU has heard of it.
+async fn a_kill_between_checked_out_and_placed(shards: usize) {
+    let world = World::new(shards);
+    let mut recording = Recording::begin(&world).await;
+    let order = recording.buy("tok_approve").await.id;
+    recording.running.settle().await;
+    let Recording { running, cuts, .. } = recording;
+    running.close().await;
+    let cuts = std::mem::take(&mut *cuts.lock().unwrap());
+    let mut between = 0;
+    for cut in cuts {
+        let then = world.as_of(&cut.log_bytes, 0);
+        if !then.read().has_checkout_without_order() {
+            continue;
+        }
+        between += 1;
+        let running = then.open().await;
+        let settled = running.settle_for_good().await;
+        assert_eq!(settled.order(order).unwrap().status(), Status::Confirmed);
+        settled.balance(UNITS, &then.books());
+        running.close().await;
+    }
+    assert!(between > 0, "the log has no such place");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_was_checked_out_and_not_placed_comes_by_itself() {
+    for shards in [1, 3] {
+        a_kill_between_checked_out_and_placed(shards).await;
+    }
+}
