@@ -11,7 +11,7 @@ use doorbuster::{
     shop::{Key, Shop},
 };
 use std::{sync::Arc, time::Duration};
-use support::{House, count, median, raw, table};
+use support::{Figure, House, count, median, raw, table};
 
 /// Each turn is a new guest who buys one unit and waits until the order is confirmed.
 struct Buy(Shop);
@@ -48,18 +48,19 @@ async fn buy(
     Ok(order.state.status() == doorbuster::domain::order::Status::Confirmed)
 }
 
-async fn checkouts(callers: usize, time: Duration) -> f64 {
+async fn checkouts(callers: usize, time: Duration) -> Figure {
     let house = House::with_skus(SKUS as usize).await;
     let script = Arc::new(Buy(house.shop.clone()));
     let plan = Plan { workers: callers, pace: Pace::Closed, bounds: Bounds::time(time) };
+    let before = support::cpu();
     let (report, workers) = run(&script, &plan, &Arc::default()).await;
     if report.step("whole").is_some_and(|whole| whole.failed() > 0) {
         println!("{report}");
     }
-    let rate = report.ok_per_second();
+    let figure = support::measured(&report, before);
     drop((script, workers));
     house.close().await;
-    rate
+    figure
 }
 
 fn main() {
@@ -72,7 +73,9 @@ fn main() {
             bare.push(runtime.block_on(raw::group_commit(callers, 30, length.each)));
             bought.push(runtime.block_on(checkouts(callers, length.each)));
         }
-        let (bare, bought) = (median(bare), median(bought));
+        let cpu_us = median(bought.iter().map(|figure: &Figure| figure.cpu_us).collect());
+        let bought = median(bought.iter().map(|figure| figure.per_second).collect());
+        let bare = median(bare);
         let reached = if bought >= least { "yes" } else { "NO" };
         rows.push(vec![
             format!("bare group commit, {callers} writers"),
@@ -82,7 +85,7 @@ fn main() {
         rows.push(vec![
             format!("complete checkouts in process, {callers} callers"),
             count(bought),
-            format!("at least {}: {reached}", count(least)),
+            format!("at least {}: {reached}; {cpu_us:.1} us of cpu each", count(least)),
         ]);
     }
     table("checkout: per second", &["what", "figure", "asked"], &rows);

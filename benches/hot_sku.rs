@@ -12,7 +12,7 @@ use doorbuster::{
     shop::Shop,
 };
 use std::{sync::Arc, time::Duration};
-use support::{House, count, median, ratio, raw, table};
+use support::{Figure, House, count, median, ratio, raw, table};
 
 /// What each turn does, for a holder who was never there before.
 #[derive(Clone, Copy, PartialEq)]
@@ -51,19 +51,20 @@ impl Script for Rush {
     }
 }
 
-async fn rush(what: What, skus: usize, callers: usize, time: Duration) -> f64 {
+async fn rush(what: What, skus: usize, callers: usize, time: Duration) -> Figure {
     let house = House::with_skus(skus).await;
     let skus = (0..skus).map(|n| support::sku(&format!("SKU-{n}"))).collect();
     let script = Arc::new(Rush { shop: house.shop.clone(), skus, what });
     let plan = Plan { workers: callers, pace: Pace::Closed, bounds: Bounds::time(time) };
+    let before = support::cpu();
     let (report, workers) = run(&script, &plan, &Arc::default()).await;
     if report.step("whole").is_some_and(|whole| whole.failed() > 0) {
         println!("{report}");
     }
-    let rate = report.ok_per_second();
+    let figure = support::measured(&report, before);
     drop((script, workers));
     house.close().await;
-    rate
+    figure
 }
 
 fn main() {
@@ -71,7 +72,12 @@ fn main() {
     let runtime = support::runtime();
     let mut rows = vec![];
     let (_, sync) = raw::appends(4_096, length.each.min(Duration::from_secs(1)));
-    rows.push(vec!["one fdatasync of 4 KiB".into(), format!("{sync:.0?}"), String::new()]);
+    rows.push(vec![
+        "one fdatasync of 4 KiB".into(),
+        format!("{sync:.0?}"),
+        String::new(),
+        String::new(),
+    ]);
     for callers in [64, 1_024] {
         let (mut bare, mut hot, mut spread, mut adds) = (vec![], vec![], vec![], vec![]);
         for _ in 0..length.rounds {
@@ -81,16 +87,27 @@ fn main() {
             spread.push(run(What::Reserve, 1_000));
             adds.push(run(What::Add, 1));
         }
-        let [bare, hot, spread, adds] = [bare, hot, spread, adds].map(median);
+        let [hot_us, spread_us, adds_us] = [&hot, &spread, &adds].map(|figures| {
+            let us = median(figures.iter().map(|figure: &Figure| figure.cpu_us).collect());
+            format!("{us:.1} us")
+        });
+        let [hot, spread, adds] = [hot, spread, adds]
+            .map(|figures| median(figures.iter().map(|figure| figure.per_second).collect()));
+        let bare = median(bare);
         let name = |what: &str| format!("{what}, {} callers", count(callers as f64));
-        rows.push(vec![name("bare group commit of 250 bytes"), count(bare), String::new()]);
-        rows.push(vec![name("reservations, one SKU"), count(hot), ratio(hot, bare, 0.5)]);
+        rows.push(vec![
+            name("bare group commit of 250 bytes"),
+            count(bare),
+            String::new(),
+            String::new(),
+        ]);
+        rows.push(vec![name("reservations, one SKU"), count(hot), hot_us, ratio(hot, bare, 0.5)]);
         let even = format!("one SKU is {}", ratio(hot, spread, 0.9));
-        rows.push(vec![name("reservations, 1,000 SKUs evenly"), count(spread), even]);
+        rows.push(vec![name("reservations, 1,000 SKUs evenly"), count(spread), spread_us, even]);
         let against = format!("{:.2}x", adds / bare);
-        rows.push(vec![name("add to a new cart, one SKU"), count(adds), against]);
+        rows.push(vec![name("add to a new cart, one SKU"), count(adds), adds_us, against]);
     }
-    table("hot_sku: durable per second", &["what", "figure", "against bare"], &rows);
+    table("hot_sku: durable per second", &["what", "figure", "cpu each", "against bare"], &rows);
 }
 
 /// What one reservation takes in the log.

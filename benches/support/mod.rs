@@ -122,6 +122,30 @@ pub fn details() -> Details {
     }
 }
 
+/// Processor time that this process has used. On a shared machine it says more than the clock.
+pub fn cpu() -> Duration {
+    let usage = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = usage.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}
+
+/// What was measured.
+#[derive(Clone, Copy)]
+pub struct Figure {
+    /// How many in a second.
+    pub per_second: f64,
+    /// Processor time of one, in microseconds; the generator's included.
+    pub cpu_us: f64,
+}
+
+/// Measures a run that returns how many it did and in which time.
+pub fn measured(report: &doorbuster::load::report::Report, before: Duration) -> Figure {
+    let per_second = report.ok_per_second();
+    let done = per_second * report.elapsed.as_secs_f64();
+    Figure { per_second, cpu_us: (cpu() - before).as_secs_f64() * 1e6 / done }
+}
+
 /// The middle one.
 pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);

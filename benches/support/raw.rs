@@ -65,9 +65,10 @@ struct Queue {
 pub async fn group_commit(writers: usize, bytes: usize, time: Duration) -> f64 {
     let queue = Arc::new((Mutex::new(Queue::default()), Condvar::new()));
     let (ended, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let disk = Disk::new();
     let committer = std::thread::spawn({
         let (queue, ended) = (queue.clone(), ended.clone());
-        move || commit(&queue, &ended)
+        move || commit(disk, &queue, &ended)
     });
     let begun = Instant::now();
     let tasks = (0..writers).map(|_| {
@@ -97,8 +98,7 @@ pub async fn group_commit(writers: usize, bytes: usize, time: Duration) -> f64 {
     rate
 }
 
-fn commit(queue: &(Mutex<Queue>, Condvar), ended: &AtomicBool) {
-    let mut disk = Disk::new();
+fn commit(mut disk: Disk, queue: &(Mutex<Queue>, Condvar), ended: &AtomicBool) {
     loop {
         let mut batch = queue.0.lock().expect("a lock");
         while batch.waiting.is_empty() {

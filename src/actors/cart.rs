@@ -157,7 +157,6 @@ pub struct Actor {
     /// How often the order was told to place itself, and when to tell it again.
     told: u32,
     tell_at: Option<Time>,
-    last_used: Time,
     resting: bool,
 }
 
@@ -168,7 +167,6 @@ impl Role for Actor {
 
     fn new(id: CartId, system: Arc<System>, incarnation: u64) -> Self {
         let next = Sequence(system.epoch, incarnation, 0);
-        let last_used = system.now();
         Actor {
             id,
             system,
@@ -178,17 +176,12 @@ impl Role for Actor {
             caller: None,
             told: 0,
             tell_at: None,
-            last_used,
             resting: false,
         }
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
-        let idle = turn.now().ms_since(self.last_used) >= self.system.settings.idle_ms;
-        self.resting = matches!(message, Message::Rest) && idle;
-        if !matches!(message, Message::Rest | Message::Wake) {
-            self.last_used = turn.now();
-        }
+        self.resting = matches!(message, Message::Rest);
         match message {
             Message::Wake | Message::Rest => self.forget_lost(turn),
             Message::Read(baton) => {

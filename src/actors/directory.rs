@@ -10,12 +10,12 @@ use super::{
     system::Knows,
 };
 use crate::{
-    domain::{CartId, EntityId, OrderId, ProductId, Sku},
+    domain::{CartId, EntityId, OrderId, ProductId, Sku, Time},
     journal::{self, entity::Entity},
 };
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt::Debug,
     hash::{BuildHasher, Hash, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -69,7 +69,17 @@ enum Slot<R: Role> {
     Quarantined,
 }
 
-type Stripe<R> = HashMap<<R as Role>::Id, Slot<R>>;
+struct Stripe<R: Role> {
+    slots: HashMap<R::Id, Slot<R>>,
+    /// Who was started, or last asked to go to rest, and when: oldest first.
+    started: VecDeque<(Time, R::Id)>,
+}
+
+impl<R: Role> Default for Stripe<R> {
+    fn default() -> Self {
+        Stripe { slots: HashMap::new(), started: VecDeque::new() }
+    }
+}
 
 /// The actors of one kind.
 pub struct Directory<R: Role> {
@@ -116,11 +126,11 @@ where
             return;
         }
         let mut stripe = self.stripe(&id);
-        match stripe.get_mut(&id) {
+        match stripe.slots.get_mut(&id) {
             Some(Slot::Live(actor)) => match actor.send_message(message) {
                 Ok(()) => {}
                 Err(MessagingErr::SendErr(message)) => {
-                    stripe.insert(id, Slot::Ending(vec![message]));
+                    stripe.slots.insert(id, Slot::Ending(vec![message]));
                 }
                 Err(error) => tracing::error!(?id, ?error, "a message had no way to its actor"),
             },
@@ -163,8 +173,11 @@ where
                 tracing::error!(?id, "a new actor took no message");
             }
         }
-        self.live.fetch_add(1, Ordering::Relaxed);
-        stripe.insert(id, Slot::Live(actor));
+        stripe.started.push_back((system.now(), id.clone()));
+        stripe.slots.insert(id, Slot::Live(actor));
+        if self.live.fetch_add(1, Ordering::Relaxed) >= system.settings.most_live {
+            stripe.rest_oldest(system, Time::MAX);
+        }
     }
 
     /// Hears of an actor's end from the supervisor: empties its slot, or wakes a successor for
@@ -173,10 +186,10 @@ where
         let Some(id) = lock(&self.names).remove(&actor) else { return };
         self.live.fetch_sub(1, Ordering::Relaxed);
         let mut stripe = self.stripe(&id);
-        if matches!(stripe.get(&id), Some(Slot::Quarantined)) {
+        if matches!(stripe.slots.get(&id), Some(Slot::Quarantined)) {
             return;
         }
-        let waiting = match stripe.remove(&id) {
+        let waiting = match stripe.slots.remove(&id) {
             Some(Slot::Ending(waiting)) => waiting,
             _ => vec![],
         };
@@ -189,7 +202,7 @@ where
             }
             return;
         };
-        stripe.insert(id.clone(), Slot::Ending(waiting));
+        stripe.slots.insert(id.clone(), Slot::Ending(waiting));
         drop(stripe);
         let pause_ms = 1_u64 << failures.min(16);
         let system = system.clone();
@@ -200,21 +213,21 @@ where
         });
     }
 
-    /// Asks every live actor to go to rest if it is idle; those that hold something stay.
-    pub fn rest_idle(&self) {
+    /// Asks actors that were started, or asked, some while ago to go to rest; those that hold
+    /// something stay.
+    pub fn rest_idle(&self, system: &System) {
+        let before = Time(system.now().0.saturating_sub_unsigned(system.settings.idle_ms));
         for stripe in &self.stripes {
-            for slot in lock(stripe).values() {
-                if let Slot::Live(actor) = slot {
-                    let _ = actor.send_message(R::Message::rest());
-                }
-            }
+            let mut stripe = lock(stripe);
+            let most = stripe.started.len();
+            (0..most).take_while(|_| stripe.rest_oldest(system, before)).count();
         }
     }
 
     /// Ends every actor at once, and their supervisor: nothing can be appended any more.
     pub fn end(&self) {
         for stripe in &self.stripes {
-            for slot in lock(stripe).values() {
+            for slot in lock(stripe).slots.values() {
                 if let Slot::Live(actor) = slot {
                     actor.get_cell().kill();
                 }
@@ -232,7 +245,7 @@ where
 
     fn restart(&self, system: &Arc<System>, id: R::Id) {
         let mut stripe = self.stripe(&id);
-        if let Some(Slot::Ending(mut waiting)) = stripe.remove(&id) {
+        if let Some(Slot::Ending(mut waiting)) = stripe.slots.remove(&id) {
             waiting.insert(0, R::Message::wake());
             self.start(system, &mut stripe, id, waiting, false);
         }
@@ -243,7 +256,7 @@ where
     pub fn quarantine(&self, system: &Arc<System>, id: &R::Id, why: String) {
         tracing::error!(entity = %id.entity(), %why, "quarantined; release it when mended");
         let mut stripe = self.stripe(id);
-        let before = stripe.insert(id.clone(), Slot::Quarantined);
+        let before = stripe.slots.insert(id.clone(), Slot::Quarantined);
         drop(stripe);
         system.quarantine.insert(id.entity(), why);
         self.live.fetch_sub(1, Ordering::Relaxed);
@@ -258,10 +271,10 @@ where
     /// Lets a quarantined entity try again; `false` when it was not quarantined.
     pub fn release(&self, system: &Arc<System>, id: &R::Id) -> bool {
         let mut stripe = self.stripe(id);
-        if !matches!(stripe.get(id), Some(Slot::Quarantined)) {
+        if !matches!(stripe.slots.get(id), Some(Slot::Quarantined)) {
             return false;
         }
-        stripe.remove(id);
+        stripe.slots.remove(id);
         drop(stripe);
         system.quarantine.remove(&id.entity());
         self.tell(system, id.clone(), R::Message::wake(), false);
@@ -275,6 +288,21 @@ where
             Some(stripe) => lock(stripe),
             None => unreachable!("the index is below the number of stripes"),
         }
+    }
+}
+
+impl<R: Role> Stripe<R> {
+    /// Asks whoever was started first to go to rest; `false` when that was not before `before`.
+    fn rest_oldest(&mut self, system: &System, before: Time) -> bool {
+        if self.started.front().is_none_or(|(at, _)| *at >= before) {
+            return false;
+        }
+        let Some((_, id)) = self.started.pop_front() else { return false };
+        if let Some(Slot::Live(actor)) = self.slots.get(&id) {
+            let _ = actor.send_message(R::Message::rest());
+            self.started.push_back((system.now(), id));
+        }
+        true
     }
 }
 

@@ -67,8 +67,8 @@ impl Default for Settings {
             payment_ttl_ms: 600_000,
             abandon_after_ms: 24 * 3_600_000,
             idle_ms: 10_000,
-            most_live: 20_000,
-            checkpoint_entries: 500_000,
+            most_live: 50_000,
+            checkpoint_entries: 1_000_000,
         }
     }
 }
@@ -343,11 +343,11 @@ impl System {
     }
 
     /// Sends idle actors to rest.
-    pub fn rest_idle(self: &Arc<Self>) {
-        self.skus.rest_idle();
-        self.carts.rest_idle();
-        self.orders.rest_idle();
-        self.products.rest_idle();
+    pub fn rest_idle(&self) {
+        self.skus.rest_idle(self);
+        self.carts.rest_idle(self);
+        self.orders.rest_idle(self);
+        self.products.rest_idle(self);
     }
 
     /// Takes no more; what is appended becomes durable, then the drivers end.

@@ -262,12 +262,24 @@ pub struct Driver<L, O> {
     log: L,
     committer: Arc<Committer<O>>,
     current: Option<Open<O>>,
+    release: Release<O>,
 }
+
+/// Who lets a durable batch's outbox go, given the batch's position. Called in the order of the
+/// batches; it may hand the work to another thread, so that the next write need not wait.
+pub type Release<O> = Box<dyn FnMut(O, Position) + Send>;
 
 impl<L: ShardLog, O: Outbox> Driver<L, O> {
     /// A driver for the committer's log; there must be only one.
     pub fn new(log: L, committer: Arc<Committer<O>>) -> Driver<L, O> {
-        Driver { log, committer, current: None }
+        let release = |mut outbox: O, base| outbox.release(base);
+        Driver { log, committer, current: None, release: Box::new(release) }
+    }
+
+    /// The same, with somebody else to let outboxes go.
+    #[must_use]
+    pub fn releasing_by(self, release: Release<O>) -> Driver<L, O> {
+        Driver { release, ..self }
     }
 
     /// Commits the oldest waiting batch, if there is one.
@@ -296,7 +308,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                 }
             }
         }
-        open.outbox.release(tail.next);
+        (self.release)(std::mem::take(&mut open.outbox), tail.next);
         self.recycle(open);
         Ok(Step::Committed)
     }

@@ -20,7 +20,7 @@ const POLL: Duration = Duration::from_millis(25);
 /// How long it waits after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Added to the thread's niceness.
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 10;
 
 /// How far one view has come in one shard.
 #[derive(Clone, Copy, Debug)]

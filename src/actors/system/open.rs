@@ -8,8 +8,10 @@ use crate::{
     actors::{Outbox, directory::Directory, sku, timekeeper::Timekeeper},
     domain::{EntityId, Kind, Time},
     journal::{
-        self, Checkpoint, Committer, Driver, Keyring, Opened, Position, ShardLog, StateStore, Tree,
+        self, Checkpoint, Committer, Driver, Keyring, Opened, Outbox as _, Position, ShardLog,
+        StateStore, Tree,
         checkpoint::Point,
+        committer::Release,
         entity::AnyEntity,
         fold::{self, Fold},
         replay::SharedLog,
@@ -23,6 +25,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, atomic::AtomicBool, atomic::AtomicI64},
     thread::JoinHandle,
 };
+use tokio::sync::mpsc;
 
 /// Why a shop can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +170,8 @@ impl<L: ShardLog> Opening<L> {
         for Folded { log, fold, .. } in folded {
             let committer = Committer::<Outbox>::new(fold.index);
             let log_reader: SharedLog = Arc::new(log.reader());
-            drivers.push(Driver::new(log, committer.clone()));
+            let driver = Driver::new(log, committer.clone());
+            drivers.push(driver.releasing_by(releaser()));
             parts.push(Shard { committer, log: log_reader });
         }
         let system = Arc::new(System {
@@ -195,31 +199,40 @@ impl<L: ShardLog> Opening<L> {
             closing: AtomicBool::new(false),
         });
         start_tree(&system).await.map_err(|error| Error::Start(error.to_string()))?;
-        let drivers = drivers.into_iter().enumerate().map(|(shard, driver)| {
-            drive(shard, driver, system.runtime.clone(), ingredients.on_fatal.clone())
-        });
+        let drivers = drivers
+            .into_iter()
+            .enumerate()
+            .map(|(shard, driver)| drive(shard, driver, ingredients.on_fatal.clone()));
         let drivers = drivers.collect::<Result<Vec<_>, _>>()?;
         Ok((system, drivers))
     }
 }
 
-/// Runs a driver in a thread of its own, which may start actors.
+/// Lets outboxes go from within the runtime, in order: there each answer wakes its caller without
+/// a system call, and the committer is free for the next batch.
+fn releaser() -> Release<Outbox> {
+    let (sender, mut batches) = mpsc::unbounded_channel::<(Outbox, Position)>();
+    tokio::spawn(async move {
+        while let Some((mut outbox, base)) = batches.recv().await {
+            outbox.release(base);
+        }
+    });
+    Box::new(move |outbox, base| drop(sender.send((outbox, base))))
+}
+
+/// Runs a driver in a thread of its own.
 fn drive<L: ShardLog>(
     shard: usize,
     driver: Driver<L, Outbox>,
-    runtime: tokio::runtime::Handle,
     on_fatal: Arc<dyn Fn(&journal::Error) + Send + Sync>,
 ) -> Result<JoinHandle<Option<L>>, Error> {
     let name = format!("committer-{shard}");
-    let run = move || {
-        let _inside = runtime.enter();
-        match driver.run() {
-            Ok(log) => Some(log),
-            Err(error) => {
-                tracing::error!(shard, %error, "the log failed; nothing is answered any more");
-                on_fatal(&error);
-                None
-            }
+    let run = move || match driver.run() {
+        Ok(log) => Some(log),
+        Err(error) => {
+            tracing::error!(shard, %error, "the log failed; nothing is answered any more");
+            on_fatal(&error);
+            None
         }
     };
     let thread = std::thread::Builder::new().name(name).spawn(run);
