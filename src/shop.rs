@@ -112,10 +112,22 @@ impl Shop {
     where
         System: Knows<R>,
     {
+        self.ask_within::<R, T>(id, message, ANSWER_WITHIN).await
+    }
+
+    async fn ask_within<R: Role, T: Send + 'static>(
+        &self,
+        id: R::Id,
+        message: impl FnOnce(Baton<T>) -> R::Message,
+        within: Duration,
+    ) -> Result<T, Error>
+    where
+        System: Knows<R>,
+    {
         let _permit = self.permit()?;
         let (baton, waiting) = Baton::new();
         self.0.system.tell::<R>(id, message(baton));
-        wait(waiting, ANSWER_WITHIN).await
+        wait(waiting, within).await
     }
 
     fn context(&self, by: By, key: Option<&Key<'_>>) -> Context {

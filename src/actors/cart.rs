@@ -7,7 +7,7 @@
 use super::{
     Baton, Fault, System,
     baton::Answer,
-    order::{self, OrderAnswer},
+    order::{self, Caller, OrderAnswer},
     shell::{self, Refused, Role, Turn},
     sku,
 };
@@ -89,8 +89,8 @@ pub enum Message {
     },
     /// A SKU failed to decide; whoever waited was told.
     Missed { sequence: Sequence },
-    /// Make an order.
-    CheckOut { checkout: Box<Checkout>, context: Context, baton: Baton<OrderAnswer> },
+    /// Make an order; `settle` answers when it is settled instead of when it is placed.
+    CheckOut { checkout: Box<Checkout>, context: Context, settle: bool, baton: Baton<OrderAnswer> },
     /// The order is placed.
     Placed { order: OrderId },
     /// The order never was; its caller waits.
@@ -142,6 +142,7 @@ struct Asked {
 struct Waiting {
     checkout: Box<Checkout>,
     context: Context,
+    settle: bool,
     baton: Baton<OrderAnswer>,
 }
 
@@ -153,7 +154,7 @@ pub struct Actor {
     asked: Vec<Asked>,
     checkouts: Vec<Waiting>,
     /// Whoever waits for the order that is to be placed.
-    caller: Option<Baton<OrderAnswer>>,
+    caller: Option<Caller>,
     /// How often the order was told to place itself, and when to tell it again.
     told: u32,
     tell_at: Option<Time>,
@@ -164,6 +165,8 @@ impl Role for Actor {
     type Machine = State;
     type Id = CartId;
     type Message = Message;
+    // A cart that is abandoned a little late is no worse for it, and a million of them sleep.
+    const PUNCTUAL: bool = false;
 
     fn new(id: CartId, system: Arc<System>, incarnation: u64) -> Self {
         let next = Sequence(system.epoch, incarnation, 0);
@@ -199,8 +202,8 @@ impl Role for Actor {
             Message::Missed { sequence } => {
                 self.asked.retain(|asked| asked.sequence != sequence);
             }
-            Message::CheckOut { checkout, context, baton } => {
-                self.checkouts.push(Waiting { checkout, context, baton });
+            Message::CheckOut { checkout, context, settle, baton } => {
+                self.checkouts.push(Waiting { checkout, context, settle, baton });
             }
             Message::Placed { order } => {
                 turn.record(&Command::RecordPlaced { order }, By::Order(order));
@@ -237,9 +240,9 @@ impl Role for Actor {
         let newborn = self.told == 0 && self.caller.is_some();
         self.told = self.told.saturating_add(1);
         self.tell_at = Some(turn.now().plus_ms(PLACE_AGAIN_MS << self.told.min(6)));
-        let baton = self.caller.take();
+        let caller = self.caller.take();
         if let Some(placement) = placement {
-            let message = order::Message::Place { placement: Box::new(placement), baton };
+            let message = order::Message::Place { placement: Box::new(placement), caller };
             if newborn {
                 turn.tell_newborn::<order::Actor>(order, message);
             } else {
@@ -367,7 +370,7 @@ impl Actor {
     }
 
     fn check_out(&mut self, waiting: Waiting, turn: &mut Turn<Self>) {
-        let Waiting { checkout, context, baton } = waiting;
+        let Waiting { checkout, context, settle, baton } = waiting;
         let phase = turn.state().phase();
         let pending = matches!(phase, Phase::CheckedOut { .. }).then(|| phase.order()).flatten();
         match turn.state().order_of(context.command, context.fingerprint) {
@@ -376,7 +379,7 @@ impl Actor {
                 return;
             }
             Ok(Some(order)) => {
-                let read = order::Message::Read { baton, settled: false, replayed: true };
+                let read = order::Message::Read { baton, settled: settle, replayed: true };
                 turn.tell::<order::Actor>(order, read);
                 return;
             }
@@ -387,7 +390,7 @@ impl Actor {
             }
         }
         match turn.decide(&Command::CheckOut(*checkout), context) {
-            Ok(()) => self.caller = Some(baton),
+            Ok(()) => self.caller = Some(Caller { baton, settle }),
             Err(Refused::Rule(refusal)) => {
                 let order = turn.state().phase().order();
                 turn.answer(baton, Ok(Err(Denied::Cart(refusal, order))));

@@ -1,14 +1,22 @@
 //! Calls the payment provider for orders, so many at a time, and tells each order the answer.
 //!
-//! A slow provider holds no entity and no reservation slot: only this queue grows.
+//! A slow provider holds no entity and no reservation slot: only this queue grows. A provider that
+//! answers at once costs no task.
 
 use super::{System, order};
 use crate::{
     domain::{Money, OrderId, Sealed, order::Step},
-    ports::payments::{Answer, Request},
+    ports::payments::{Answer, Error, Request},
 };
-use ractor::{ActorProcessingErr, ActorRef};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use futures_util::FutureExt as _;
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 /// Calls under way at once.
 const MOST_CALLS: usize = 1_024;
@@ -16,86 +24,109 @@ const MOST_CALLS: usize = 1_024;
 /// A call without an answer by then counts as unknown.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What the cashier hears.
-pub enum Message {
+/// What an order wants of the provider.
+#[derive(Debug)]
+pub enum Call {
     /// Do this step.
     Pay { order: OrderId, step: Step, amount: Money, token: Option<Sealed> },
-    /// Ask what became of a step.
+    /// Say what became of a step.
     Ask { order: OrderId, step: Step },
-    /// A call has ended.
-    Done,
+}
+
+#[derive(Default)]
+struct Desk {
+    under_way: usize,
+    queue: VecDeque<Call>,
 }
 
 /// The one cashier.
-pub struct Cashier;
+#[derive(Default)]
+pub struct Cashier(Mutex<Desk>);
 
-/// What it holds.
-pub struct Desk {
-    system: Arc<System>,
-    under_way: usize,
-    queue: VecDeque<Message>,
-}
-
-impl ractor::Actor for Cashier {
-    type Msg = Message;
-    type State = Desk;
-    type Arguments = Arc<System>;
-
-    async fn pre_start(
-        &self,
-        _: ActorRef<Message>,
-        system: Arc<System>,
-    ) -> Result<Desk, ActorProcessingErr> {
-        Ok(Desk { system, under_way: 0, queue: VecDeque::new() })
+impl Cashier {
+    /// Carries a call out now, or when one of those under way has ended.
+    pub fn take(&self, system: &Arc<System>, call: Call) {
+        let mut desk = self.lock();
+        if desk.under_way >= MOST_CALLS {
+            desk.queue.push_back(call);
+            return;
+        }
+        desk.under_way += 1;
+        drop(desk);
+        begin(system.clone(), call);
     }
 
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        desk: &mut Desk,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Done => desk.under_way = desk.under_way.saturating_sub(1),
-            call => desk.queue.push_back(call),
+    /// Calls that wait for their turn.
+    pub fn queued(&self) -> usize {
+        self.lock().queue.len()
+    }
+
+    /// The next call, in place of one that has ended.
+    fn next(&self) -> Option<Call> {
+        let mut desk = self.lock();
+        let next = desk.queue.pop_front();
+        if next.is_none() {
+            desk.under_way = desk.under_way.saturating_sub(1);
         }
-        while desk.under_way < MOST_CALLS {
-            let Some(call) = desk.queue.pop_front() else { break };
-            desk.under_way += 1;
-            let (system, myself) = (desk.system.clone(), myself.clone());
-            tokio::spawn(async move {
-                carry_out(&system, call).await;
-                let _ = myself.send_message(Message::Done);
-            });
-        }
-        Ok(())
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn carry_out(system: &Arc<System>, call: Message) {
+fn begin(system: Arc<System>, call: Call) {
+    let runtime = system.runtime.clone();
+    let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+        let mut call = Some(call);
+        while let Some(this) = call {
+            // A provider that panics has given no answer; the order asks again.
+            let carried = std::panic::AssertUnwindSafe(carry_out(&system, this)).catch_unwind();
+            if carried.await.is_err() {
+                tracing::error!("a payment provider panicked");
+            }
+            call = system.cashier.next();
+        }
+    });
+    let _inside = runtime.enter();
+    if work.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Pending {
+        runtime.spawn(work);
+    }
+}
+
+async fn carry_out(system: &Arc<System>, call: Call) {
     let (order, message) = match call {
-        Message::Pay { order, step, amount, token } => {
+        Call::Pay { order, step, amount, token } => {
             let answer = match open_token(system, token.as_ref()) {
                 Ok(token) => {
-                    let request = Request { order, step, amount, token };
-                    let call = system.payments.execute(request);
-                    tokio::time::timeout(DEADLINE, call).await.unwrap_or(Answer::Unknown)
+                    let call = system.payments.execute(Request { order, step, amount, token });
+                    within_deadline(call).await.unwrap_or(Answer::Unknown)
                 }
                 Err(reason) => Answer::Declined { reason },
             };
-            metrics::counter!("doorbuster_payment_answers_total", "step" => step.name(),
-                "answer" => answer_name(&answer))
-            .increment(1);
+            let name = answer_name(&answer);
+            metrics::counter!("doorbuster_payment_answers_total", "step" => step.name(), "answer" => name)
+                .increment(1);
             (order, order::Message::Paid { step, answer })
         }
-        Message::Ask { order, step } => {
-            let asked = tokio::time::timeout(DEADLINE, system.payments.ask(order, step)).await;
-            let answer = asked.unwrap_or(Err(crate::ports::payments::Error::Unavailable));
-            (order, order::Message::Asked { step, answer })
+        Call::Ask { order, step } => {
+            let answer = within_deadline(system.payments.ask(order, step)).await;
+            (
+                order,
+                order::Message::Asked { step, answer: answer.unwrap_or(Err(Error::Unavailable)) },
+            )
         }
-        Message::Done => return,
     };
     system.tell::<order::Actor>(order, message);
+}
+
+/// `None` when no answer came in time. A call that answers at once sets no timer.
+async fn within_deadline<T>(mut call: impl Future<Output = T> + Unpin) -> Option<T> {
+    if let Some(answer) = (&mut call).now_or_never() {
+        return Some(answer);
+    }
+    tokio::time::timeout(DEADLINE, call).await.ok()
 }
 
 /// The payment token in the clear; a buyer who was erased can't be charged.

@@ -64,8 +64,8 @@ impl Id for ProductId {
 
 enum Slot<R: Role> {
     Live(ActorRef<R::Message>),
-    /// Going to rest or dead; these wait for the successor.
-    Ending(Vec<R::Message>),
+    /// Going to rest, or dead; these wait for its successor.
+    Ending(ActorId, Vec<R::Message>),
     Quarantined,
 }
 
@@ -85,8 +85,6 @@ impl<R: Role> Default for Stripe<R> {
 pub struct Directory<R: Role> {
     stripes: Vec<Mutex<Stripe<R>>>,
     hasher: RandomState,
-    /// Whose actor it was: a failure names only the actor.
-    names: Mutex<HashMap<ActorId, R::Id>>,
     supervisor: OnceLock<ActorCell>,
     incarnations: AtomicU64,
     live: AtomicUsize,
@@ -97,7 +95,6 @@ impl<R: Role> Default for Directory<R> {
         Directory {
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            names: Mutex::default(),
             supervisor: OnceLock::new(),
             incarnations: AtomicU64::new(0),
             live: AtomicUsize::new(0),
@@ -130,11 +127,12 @@ where
             Some(Slot::Live(actor)) => match actor.send_message(message) {
                 Ok(()) => {}
                 Err(MessagingErr::SendErr(message)) => {
-                    stripe.slots.insert(id, Slot::Ending(vec![message]));
+                    let last = actor.get_id();
+                    stripe.slots.insert(id, Slot::Ending(last, vec![message]));
                 }
                 Err(error) => tracing::error!(?id, ?error, "a message had no way to its actor"),
             },
-            Some(Slot::Ending(waiting)) => waiting.push(message),
+            Some(Slot::Ending(_, waiting)) => waiting.push(message),
             Some(Slot::Quarantined) => {
                 drop(stripe);
                 message.fail(Fault::Quarantined(id.entity().to_string()));
@@ -156,8 +154,6 @@ where
         };
         let incarnation = self.incarnations.fetch_add(1, Ordering::Relaxed) + 1;
         let birth = Birth { id: id.clone(), system: system.clone(), incarnation, newborn };
-        // Held until the name is in: its end must not be heard of before.
-        let mut names = lock(&self.names);
         let shell = Shell::<R>::default();
         let started = ActorRuntime::spawn_linked_instant(None, shell, birth, supervisor.clone());
         let actor = match started {
@@ -166,8 +162,6 @@ where
                 unreachable!("only a taken name refuses a spawn, and none is given: {error}")
             }
         };
-        names.insert(actor.get_id(), id.clone());
-        drop(names);
         for message in messages {
             if actor.send_message(message).is_err() {
                 tracing::error!(?id, "a new actor took no message");
@@ -182,15 +176,19 @@ where
 
     /// Hears of an actor's end from the supervisor: empties its slot, or wakes a successor for
     /// the messages that wait. A failed one is started again after a pause.
-    pub fn ended(&self, system: &Arc<System>, actor: ActorId, failed: Option<u32>) {
-        let Some(id) = lock(&self.names).remove(&actor) else { return };
-        self.live.fetch_sub(1, Ordering::Relaxed);
+    pub fn ended(&self, system: &Arc<System>, id: R::Id, actor: ActorId, failed: Option<u32>) {
         let mut stripe = self.stripe(&id);
+        if let Some(Slot::Live(known)) = stripe.slots.get(&id)
+            && known.get_id() != actor
+        {
+            return;
+        }
+        self.live.fetch_sub(1, Ordering::Relaxed);
         if matches!(stripe.slots.get(&id), Some(Slot::Quarantined)) {
             return;
         }
         let waiting = match stripe.slots.remove(&id) {
-            Some(Slot::Ending(waiting)) => waiting,
+            Some(Slot::Ending(_, waiting)) => waiting,
             _ => vec![],
         };
         if system.is_closing() {
@@ -202,7 +200,7 @@ where
             }
             return;
         };
-        stripe.slots.insert(id.clone(), Slot::Ending(waiting));
+        stripe.slots.insert(id.clone(), Slot::Ending(actor, waiting));
         drop(stripe);
         let pause_ms = 1_u64 << failures.min(16);
         let system = system.clone();
@@ -238,14 +236,22 @@ where
         }
     }
 
-    /// Whose actor it is.
+    /// Whose actor it is. A failure names only the actor, and is rare enough to look for it.
     pub fn name_of(&self, actor: ActorId) -> Option<R::Id> {
-        lock(&self.names).get(&actor).cloned()
+        self.stripes.iter().find_map(|stripe| {
+            let stripe = lock(stripe);
+            let found = stripe.slots.iter().find(|(_, slot)| match slot {
+                Slot::Live(live) => live.get_id() == actor,
+                Slot::Ending(last, _) => *last == actor,
+                Slot::Quarantined => false,
+            });
+            found.map(|(id, _)| id.clone())
+        })
     }
 
     fn restart(&self, system: &Arc<System>, id: R::Id) {
         let mut stripe = self.stripe(&id);
-        if let Some(Slot::Ending(mut waiting)) = stripe.slots.remove(&id) {
+        if let Some(Slot::Ending(_, mut waiting)) = stripe.slots.remove(&id) {
             waiting.insert(0, R::Message::wake());
             self.start(system, &mut stripe, id, waiting, false);
         }
@@ -260,8 +266,7 @@ where
         drop(stripe);
         system.quarantine.insert(id.entity(), why);
         self.live.fetch_sub(1, Ordering::Relaxed);
-        lock(&self.names).retain(|_, name| name != id);
-        if let Some(Slot::Ending(waiting)) = before {
+        if let Some(Slot::Ending(_, waiting)) = before {
             for message in waiting {
                 message.fail(Fault::Quarantined(id.entity().to_string()));
             }

@@ -51,6 +51,15 @@ pub struct Order {
 /// What an order answers.
 pub type OrderAnswer = Result<Order, cart::Denied>;
 
+/// Who checked out, and waits for the order.
+#[derive(Debug)]
+pub struct Caller {
+    /// How to answer.
+    pub baton: Baton<OrderAnswer>,
+    /// When it is settled, instead of when it is placed.
+    pub settle: bool,
+}
+
 /// What an order hears.
 pub enum Message {
     /// A deadline or a retry is due.
@@ -58,7 +67,7 @@ pub enum Message {
     /// Go to rest if nothing holds you.
     Rest,
     /// Its cart is checked out: come into being.
-    Place { placement: Box<Placement>, baton: Option<Baton<OrderAnswer>> },
+    Place { placement: Box<Placement>, caller: Option<Caller> },
     /// A SKU answered a take-over.
     TookOver { sku: Sku, result: Result<(), Refusal> },
     /// A SKU answered anything else.
@@ -90,7 +99,7 @@ impl shell::Message for Message {
 
     fn fail(self, fault: Fault) {
         match self {
-            Message::Place { baton: Some(baton), .. }
+            Message::Place { caller: Some(Caller { baton, .. }), .. }
             | Message::Read { baton, .. }
             | Message::Cancel { baton, .. }
             | Message::Retry(baton) => baton.send(Err(fault)),
@@ -119,7 +128,7 @@ pub struct Actor {
     tries: u32,
     call_at: Option<Time>,
     reopen_at: Option<Time>,
-    waiters: Vec<Baton<OrderAnswer>>,
+    waiters: Vec<(Baton<OrderAnswer>, bool)>,
     followers: Vec<mpsc::UnboundedSender<Order>>,
     shown: u64,
 }
@@ -148,7 +157,7 @@ impl Role for Actor {
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
         match message {
             Message::Wake | Message::Rest => {}
-            Message::Place { placement, baton } => self.place(placement, baton, turn),
+            Message::Place { placement, caller } => self.place(placement, caller, turn),
             Message::TookOver { sku, result } => self.took_over(&sku, result, turn),
             Message::SkuAnswered { sku, wish, result } => {
                 self.sku_answered(&sku, wish, result, turn);
@@ -168,11 +177,7 @@ impl Role for Actor {
             }
             Message::Reopened => turn.record(&Command::RecordReopened, By::Order(self.id)),
             Message::Read { baton, settled, replayed } => {
-                if settled && !turn.state().settled() && turn.state().placement().is_some() {
-                    self.waiters.push(baton);
-                } else {
-                    self.answer(baton, replayed, turn);
-                }
+                self.answer_when(Caller { baton, settle: settled }, replayed, turn);
             }
             Message::Follow(follower) => {
                 self.show(&follower, turn);
@@ -229,6 +234,16 @@ impl Role for Actor {
 impl Actor {
     fn order(&self, turn: &Turn<Self>, replayed: bool) -> Order {
         Order { id: self.id, state: turn.state().clone(), replayed }
+    }
+
+    /// Answers now, or when the order is settled if the caller wants that.
+    fn answer_when(&mut self, caller: Caller, replayed: bool, turn: &mut Turn<Self>) {
+        let Caller { baton, settle } = caller;
+        if settle && !turn.state().settled() && turn.state().placement().is_some() {
+            self.waiters.push((baton, replayed));
+        } else {
+            self.answer(baton, replayed, turn);
+        }
     }
 
     fn answer(&self, baton: Baton<OrderAnswer>, replayed: bool, turn: &mut Turn<Self>) {
@@ -312,9 +327,9 @@ impl Actor {
         let call = match owed {
             Obligation::Pay(step) => {
                 let token = (step == Step::Authorise).then(|| placement.payment.clone());
-                cashier::Message::Pay { order, step, amount, token }
+                cashier::Call::Pay { order, step, amount, token }
             }
-            Obligation::Ask(step) => cashier::Message::Ask { order, step },
+            Obligation::Ask(step) => cashier::Call::Ask { order, step },
             Obligation::Commit
             | Obligation::HandBack
             | Obligation::Return
@@ -323,7 +338,7 @@ impl Actor {
         };
         (self.call, self.call_at) = (Some((owed, now)), None);
         let system = self.system.clone();
-        turn.when_durable(move || system.cashier_do(call));
+        turn.when_durable(move || system.cashier.take(&system, call));
     }
 
     fn paid(&mut self, step: Step, answer: payments::Answer, turn: &mut Turn<Self>) {
@@ -341,9 +356,9 @@ impl Actor {
     }
 
     fn record_outcome(&mut self, step: Step, outcome: Outcome, turn: &mut Turn<Self>) {
-        let before = turn.state().clone();
+        let before = turn.sequence();
         turn.record(&Command::Record { step, outcome }, By::Order(self.id));
-        if before == *turn.state() {
+        if before == turn.sequence() {
             self.try_later(step, turn); // the answer settled nothing: a refund refused for a while
         } else {
             (self.tries, self.call_at) = (0, None);
@@ -366,8 +381,8 @@ impl Actor {
 
     fn show_changes(&mut self, turn: &mut Turn<Self>) {
         if turn.state().settled() {
-            for baton in std::mem::take(&mut self.waiters) {
-                self.answer(baton, false, turn);
+            for (baton, replayed) in std::mem::take(&mut self.waiters) {
+                self.answer(baton, replayed, turn);
             }
         }
         if self.shown != turn.sequence() {

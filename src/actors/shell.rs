@@ -27,6 +27,10 @@ pub trait Role: Sized + Send + 'static {
     /// What it hears.
     type Message: Message;
 
+    /// Whether far deadlines are kept in memory, too. Where lateness does no harm they wait in the
+    /// due index, which a checkpoint writes, until they come near.
+    const PUNCTUAL: bool = true;
+
     /// A new incarnation.
     fn new(id: Self::Id, system: Arc<System>, incarnation: u64) -> Self;
 
@@ -271,6 +275,7 @@ impl<R> Default for Shell<R> {
 
 /// What the actor owns.
 pub struct Live<R: Role> {
+    id: R::Id,
     role: R,
     turn: Turn<R>,
     /// What the timekeeper knows of this entity.
@@ -296,14 +301,15 @@ where
     System: super::system::Knows<R>,
 {
     type Msg = R::Message;
-    type State = Live<R>;
+    // Boxed: the state is moved from future to future as an actor starts.
+    type State = Box<Live<R>>;
     type Arguments = Birth<R>;
 
     async fn pre_start(
         &self,
         _: ActorRef<Self::Msg>,
         birth: Birth<R>,
-    ) -> Result<Live<R>, ActorProcessingErr> {
+    ) -> Result<Box<Live<R>>, ActorProcessingErr> {
         use super::system::Knows;
         let Birth { id, system, incarnation, newborn } = birth;
         let loaded = if newborn {
@@ -329,8 +335,8 @@ where
             told: vec![],
             parcels: vec![],
         };
-        let role = R::new(id, system, incarnation);
-        Ok(Live { role, turn, noted: None, resting: false, newborn })
+        let role = R::new(id.clone(), system, incarnation);
+        Ok(Box::new(Live { id, role, turn, noted: None, resting: false, newborn }))
     }
 
     /// What a successor does before its first message. Not in `pre_start`: whoever fails there
@@ -338,7 +344,7 @@ where
     async fn post_start(
         &self,
         _: ActorRef<Self::Msg>,
-        live: &mut Live<R>,
+        live: &mut Box<Live<R>>,
     ) -> Result<(), ActorProcessingErr> {
         if live.newborn { Ok(()) } else { live.take(None) }
     }
@@ -347,7 +353,7 @@ where
         &self,
         myself: ActorRef<Self::Msg>,
         message: Self::Msg,
-        live: &mut Live<R>,
+        live: &mut Box<Live<R>>,
     ) -> Result<(), ActorProcessingErr> {
         live.take(Some(message))?;
         if !live.resting && live.role.may_rest(live.turn.state()) {
@@ -360,6 +366,11 @@ where
 }
 
 impl<R: Role> Live<R> {
+    /// Which one it was.
+    pub fn into_id(self: Box<Self>) -> R::Id {
+        self.id
+    }
+
     /// One turn.
     fn take(&mut self, message: Option<R::Message>) -> Result<(), ActorProcessingErr> {
         let turn = &mut self.turn;
@@ -394,6 +405,8 @@ impl<R: Role> Live<R> {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+        let horizon = self.turn.now.plus_ms(super::system::DUE_WINDOW_MS);
+        let due = due.filter(|due| R::PUNCTUAL || *due < horizon);
         let timekeeper = &self.turn.system.timekeeper;
         match (self.noted, due) {
             (None, None) => {}

@@ -2,8 +2,13 @@
 //!
 //! Overrides ractor's default, which would stop the supervisor with its first dead child.
 
-use super::{System, directory::Directory, shell::Role, system::Knows};
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use super::{
+    System,
+    directory::{Directory, Id as _},
+    shell::{Live, Role},
+    system::Knows,
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 
 /// Failures within this time count towards the next pause.
@@ -52,14 +57,21 @@ where
         let system = failures.system.clone();
         let directory: &Directory<R> = system.directory();
         match event {
-            SupervisionEvent::ActorTerminated(actor, _, _) => {
-                directory.ended(&system, actor.get_id(), None);
+            SupervisionEvent::ActorTerminated(actor, state, _) => {
+                let actor = actor.get_id();
+                let live = state.and_then(|mut state| state.take::<Box<Live<R>>>().ok());
+                let id = live.map(Live::into_id).or_else(|| directory.name_of(actor));
+                if let Some(id) = id {
+                    directory.ended(&system, id, actor, None);
+                }
             }
             SupervisionEvent::ActorFailed(actor, error) => {
-                let count = failures.count(directory, actor.get_id());
-                tracing::error!(actor = %actor.get_id(), %error, count, "an actor failed");
+                let actor = actor.get_id();
+                let Some(id) = directory.name_of(actor) else { return Ok(()) };
+                let count = failures.count(&id);
+                tracing::error!(entity = %id.entity(), %error, count, "an actor failed");
                 metrics::counter!("doorbuster_actor_failures_total").increment(1);
-                directory.ended(&system, actor.get_id(), Some(count));
+                directory.ended(&system, id, actor, Some(count));
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
         }
@@ -67,15 +79,11 @@ where
     }
 }
 
-impl<R: Role> Failures<R>
-where
-    System: Knows<R>,
-{
-    fn count(&mut self, directory: &Directory<R>, actor: ActorId) -> u32 {
+impl<R: Role> Failures<R> {
+    fn count(&mut self, id: &R::Id) -> u32 {
         let now = self.system.now();
         self.recent.retain(|_, (_, at)| now.ms_since(*at) < MEMORY_MS);
-        let Some(id) = directory.name_of(actor) else { return 0 };
-        let entry = self.recent.entry(id).or_insert((0, now));
+        let entry = self.recent.entry(id.clone()).or_insert((0, now));
         *entry = (entry.0.saturating_add(1), now);
         entry.0
     }

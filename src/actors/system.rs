@@ -1,6 +1,6 @@
 //! The tree: every actor's home, and all that they share.
 //!
-//! The root is this value: it names one supervisor per kind, the timekeeper and the cashier, and
+//! The root is this value: it names one supervisor per kind and the timekeeper, and
 //! ends them in order. Nothing here is global, so several shops can live in one process.
 
 mod faults;
@@ -10,7 +10,8 @@ pub use faults::{Faults, Strike};
 pub use open::{Error as OpenError, Ingredients, Opening};
 
 use super::{
-    Outbox, cart, cashier,
+    Outbox, cart,
+    cashier::Cashier,
     directory::Directory,
     order, product,
     shell::{Message as _, Role},
@@ -31,13 +32,12 @@ use crate::{
     ports::{Entropy, Payments, ShopClock},
     views::board::Board,
 };
-use ractor::ActorRef;
 use std::{
     collections::BTreeMap,
     ops::Bound,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -133,7 +133,7 @@ pub struct System {
     carts: Directory<cart::Actor>,
     orders: Directory<order::Actor>,
     products: Directory<product::Actor>,
-    cashier: OnceLock<ActorRef<cashier::Message>>,
+    pub(super) cashier: Cashier,
     /// Deadlines up to here have been read from the due index.
     due_read_until: AtomicI64,
     checkpoint: Mutex<Vec<Point>>,
@@ -141,8 +141,11 @@ pub struct System {
     closing: AtomicBool,
 }
 
-/// How far ahead deadlines are read from the due index.
-const DUE_WINDOW_MS: u64 = 60_000;
+/// How far ahead deadlines are read from the due index, twice in that time.
+pub(super) const DUE_WINDOW_MS: u64 = 60_000;
+
+/// Entries that a checkpoint folds before it writes snapshots: bounds its memory.
+const FOLD_ENTRIES: u64 = 200_000;
 
 /// A system knows where the actors of each role are found.
 pub trait Knows<R: Role> {
@@ -266,28 +269,22 @@ impl System {
         [self.skus.live(), self.carts.live(), self.orders.live(), self.products.live()]
     }
 
-    pub(super) fn cashier_do(&self, call: cashier::Message) {
-        let Some(cashier) = self.cashier.get() else { return };
-        if cashier.send_message(call).is_err() && !self.is_closing() {
-            tracing::error!("the cashier is gone; orders ask again");
-        }
-    }
-
-    /// Reads the next deadlines of entities that sleep since an earlier start.
+    /// Reads the next deadlines of entities that sleep. From the very first on: whose checkpoint
+    /// came late is found all the same, and who is woken for nothing says so.
     pub(super) fn load_due(&self) {
         let horizon = self.now().plus_ms(DUE_WINDOW_MS);
-        let from = self.due_read_until.load(Ordering::Acquire);
-        if horizon.0 < from.saturating_add(DUE_WINDOW_MS.cast_signed() / 2) {
+        let until = self.due_read_until.load(Ordering::Acquire);
+        if horizon.0 < until.saturating_add(DUE_WINDOW_MS.cast_signed() / 2) {
             return;
         }
-        match self.read_due(Time(from), horizon) {
+        match self.read_due(horizon) {
             Ok(()) => self.due_read_until.store(horizon.0, Ordering::Release),
             Err(error) => tracing::error!(%error, "the due index can't be read"),
         }
     }
 
-    fn read_due(&self, from: Time, until: Time) -> Result<(), state::Error> {
-        let mut start = Bound::Included(from.0.max(0).to_be_bytes().to_vec());
+    fn read_due(&self, until: Time) -> Result<(), state::Error> {
+        let mut start = Bound::Unbounded;
         let end = until.0.max(0).to_be_bytes();
         loop {
             let range = (as_slice(&start), Bound::Excluded(end.as_slice()));
@@ -307,32 +304,32 @@ impl System {
     /// The store or the log failed: the old checkpoint stands.
     pub fn take_checkpoint(&self) -> Result<u64, open::Error> {
         let mut points = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reached = points.clone();
         let mut covered = 0;
-        let mut broken = false;
-        for (shard, point) in self.shards.iter().zip(points.iter_mut()) {
-            let most = self.settings.checkpoint_entries;
-            loop {
+        for (shard, point) in self.shards.iter().zip(reached.iter_mut()) {
+            // What is appended meanwhile is the next checkpoint's.
+            let end = shard.log.end();
+            while point.position < end {
                 let mut fold = Fold::default();
-                let next = fold.read(&*self.store, &*shard.log, *point, most)?;
+                *point = fold.read(&*self.store, &*shard.log, *point, FOLD_ENTRIES)?;
                 fold.save(&*self.store)?;
-                broken |= !fold.broken.is_empty();
                 covered += fold.entries;
-                if broken || next == *point {
-                    break;
+                if let Some((id, why)) = fold.broken.iter().next() {
+                    tracing::error!(entity = %id, %why, "checkpoints wait until this is mended");
+                    return Ok(0);
                 }
-                *point = next;
             }
         }
-        if broken {
-            tracing::error!("an entity can't be folded: checkpoints wait for its release");
+        if covered == 0 {
             return Ok(0);
         }
         if let Some(file) = &self.checkpoint_file {
-            Checkpoint { shards: points.clone() }.write(&*self.store, file)?;
+            Checkpoint { shards: reached.clone() }.write(&*self.store, file)?;
         }
-        for (shard, point) in self.shards.iter().zip(points.iter()) {
+        for (shard, point) in self.shards.iter().zip(&reached) {
             shard.committer.forget_before(point.position);
         }
+        *points = reached;
         Ok(covered)
     }
 
@@ -364,14 +361,11 @@ impl System {
         self.carts.end();
         self.orders.end();
         self.products.end();
-        if let Some(cashier) = self.cashier.get() {
-            cashier.stop(None);
-        }
         self.timekeeper.nudge();
     }
 }
 
-/// Starts supervisors, timekeeper and cashier below a system; in this order, since an actor can
+/// Starts supervisors and timekeeper below a system; in this order, since an actor can
 /// start only under its supervisor.
 async fn start_tree(system: &Arc<System>) -> Result<(), ractor::SpawnErr> {
     async fn supervise<R: Role>(system: &Arc<System>) -> Result<(), ractor::SpawnErr>
@@ -387,8 +381,6 @@ async fn start_tree(system: &Arc<System>) -> Result<(), ractor::SpawnErr> {
     supervise::<cart::Actor>(system).await?;
     supervise::<order::Actor>(system).await?;
     supervise::<product::Actor>(system).await?;
-    let (cashier, _) = ractor::Actor::spawn(None, cashier::Cashier, system.clone()).await?;
-    let _ = system.cashier.set(cashier);
     tokio::spawn(timekeeper::run(system.clone()));
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! open one. Erasing a person destroys the key and leaves these bytes where they are.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Ciphertext under the key named `key`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Sealed {
     pub field: u8,
     /// Ciphertext and tag.
     #[serde(with = "bytes")]
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<[u8]>,
 }
 
 impl fmt::Debug for Sealed {
@@ -27,7 +27,10 @@ impl fmt::Debug for Sealed {
 /// Bytes as one binary value where the format has one, else as lower-case hexadecimal.
 mod bytes {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
-    use std::fmt::{self, Write as _};
+    use std::{
+        fmt::{self, Write as _},
+        sync::Arc,
+    };
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
@@ -43,15 +46,15 @@ mod bytes {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Vec<u8>, D::Error> {
+    ) -> Result<Arc<[u8]>, D::Error> {
         struct Bytes;
         impl serde::de::Visitor<'_> for Bytes {
-            type Value = Vec<u8>;
+            type Value = Arc<[u8]>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("bytes")
             }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Arc<[u8]>, E> {
+                Ok(bytes.into())
             }
         }
         if !deserializer.is_human_readable() {

@@ -150,19 +150,30 @@ impl Keyring {
         Ok(key)
     }
 
+    /// Seals several values under a key that nobody had before; each `field` once.
+    ///
+    /// # Errors
+    /// Keys had to be made and could not be, or the key is out of reach.
+    pub fn seal_all<const N: usize>(
+        &self,
+        values: [Option<(u8, &[u8])>; N],
+    ) -> Result<[Option<Sealed>; N], Error> {
+        let key = self.next_key()?;
+        let cipher = self.file.cipher(key)?;
+        let mut all = [const { None }; N];
+        for (sealed, value) in all.iter_mut().zip(values) {
+            *sealed = value.map(|(field, plain)| seal(&cipher, key, field, plain)).transpose()?;
+        }
+        Ok(all)
+    }
+
     /// Seals `plaintext` under `key`. A `field` must never be used twice under one key: it makes
     /// the nonce.
     ///
     /// # Errors
     /// The key is erased or out of reach.
     pub fn seal(&self, key: u64, field: u8, plaintext: &[u8]) -> Result<Sealed, Error> {
-        let cipher = self.file.cipher(key)?;
-        let associated = associated(key, field);
-        let payload = Payload { msg: plaintext, aad: &associated };
-        // It refuses only what is longer than the cipher can take, 256 GB.
-        let bytes =
-            cipher.encrypt(&nonce(field).into(), payload).map_err(|_| Error::Damaged(key))?;
-        Ok(Sealed { key, field, bytes })
+        seal(&self.file.cipher(key)?, key, field, plaintext)
     }
 
     /// Opens what [`Keyring::seal`] sealed.
@@ -189,6 +200,14 @@ impl Keyring {
         disk::sync(&file.file, &file.path)?;
         Ok(())
     }
+}
+
+fn seal(cipher: &ChaCha20Poly1305, key: u64, field: u8, plaintext: &[u8]) -> Result<Sealed, Error> {
+    let associated = associated(key, field);
+    let payload = Payload { msg: plaintext, aad: &associated };
+    // It refuses only what is longer than the cipher can take, 256 GB.
+    let bytes = cipher.encrypt(&nonce(field).into(), payload).map_err(|_| Error::Damaged(key))?;
+    Ok(Sealed { key, field, bytes: bytes.into() })
 }
 
 impl Drop for Keyring {

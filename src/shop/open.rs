@@ -326,6 +326,8 @@ fn open_state(
 /// Takes checkpoints as entries come, and a last one at the end.
 fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
     const LOOK_EVERY: Duration = Duration::from_millis(200);
+    /// Looks. The due index is read a minute ahead and only a checkpoint writes it.
+    const CHECKPOINT_EVERY: u32 = 100;
     let thread = std::thread::Builder::new().name("checkpoint".to_owned());
     let run = move || {
         // Snapshots are for the next start: those who sell now go first.
@@ -337,7 +339,7 @@ fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
             if ticks.is_multiple_of(5) {
                 system.rest_idle();
             }
-            if system.wants_checkpoint() {
+            if system.wants_checkpoint() || ticks.is_multiple_of(CHECKPOINT_EVERY) {
                 take(&system);
             }
         }

@@ -2,8 +2,12 @@
 
 use super::{ANSWER_WITHIN, Error, Key, Shop, wait};
 use crate::{
-    actors::{Baton, order},
-    domain::{By, CartId, OrderId, Sealed, cart::Checkout},
+    actors::{
+        Baton, Fault,
+        cart::{self, Message},
+        order,
+    },
+    domain::{By, CartId, Context, OrderId, Sealed, cart::Checkout},
     journal::keyring,
 };
 use serde::{Deserialize, Serialize};
@@ -99,35 +103,59 @@ impl Shop {
         details.check()?;
         let checkout = Box::new(self.seal(details)?);
         let context = self.context(By::Cart(cart), Some(&key));
-        let asked = self.ask::<crate::actors::cart::Actor, _>(cart, |baton| {
-            crate::actors::cart::Message::CheckOut { checkout, context, baton }
-        });
-        let order = asked.await??;
-        match settle {
-            Some(within) if !order.state.settled() => {
-                let replayed = order.replayed;
-                let settled = self.settled(order.id, within).await?;
-                Ok(settled.map_or(order, |settled| Order { replayed, ..settled }))
+        let wait = settle.and_then(|within| Some((within, self.0.waits.try_acquire().ok()?)));
+        if let Some((within, _permit)) = wait {
+            let message = |baton| Message::CheckOut {
+                checkout: checkout.clone(),
+                context,
+                settle: true,
+                baton,
+            };
+            match self.ask_within::<cart::Actor, _>(cart, message, within).await {
+                Err(Error::Fault(Fault::Unavailable)) => {} // not settled yet: ask what there is
+                answer => return Ok(answer??),
             }
-            _ => Ok(order),
+            let mut order = self.place(cart, checkout, context).await?;
+            order.replayed = false;
+            return Ok(order);
         }
+        self.place(cart, checkout, context).await
+    }
+
+    async fn place(
+        &self,
+        cart: CartId,
+        checkout: Box<Checkout>,
+        context: Context,
+    ) -> Result<Order, Error> {
+        let message = |baton| Message::CheckOut { checkout, context, settle: false, baton };
+        Ok(self.ask::<cart::Actor, _>(cart, message).await??)
     }
 
     fn seal(&self, details: &Details) -> Result<Checkout, Error> {
         let Details { email, address, gift, payment } = details;
         let keyring = &self.system().keyring;
-        let key = keyring.next_key().map_err(store_error)?;
+        let plain = |value: Result<Vec<u8>, serde_json::Error>| {
+            value.map_err(|error| Error::Store(error.to_string()))
+        };
         let contact = Contact { email: email.trim().to_owned(), address: address.clone() };
-        let seal = |field, value: Result<Vec<u8>, serde_json::Error>| {
-            let plain = value.map_err(|error| Error::Store(error.to_string()))?;
-            keyring.seal(key, field, &plain).map_err(store_error)
+        let contact = plain(serde_json::to_vec(&contact))?;
+        let gift = gift.as_ref().map(|gift| plain(serde_json::to_vec(gift))).transpose()?;
+        let values = [
+            Some((CONTACT, contact.as_slice())),
+            Some((PAYMENT, payment.token.as_bytes())),
+            gift.as_ref().map(|gift| (GIFT, gift.as_slice())),
+        ];
+        let [Some(contact), Some(payment), gift] = keyring.seal_all(values).map_err(store_error)?
+        else {
+            unreachable!("a value is sealed where one was given")
         };
         let ttl_ms = self.system().settings.payment_ttl_ms;
         Ok(Checkout {
             email: self.buyer_of(email),
-            contact: seal(CONTACT, serde_json::to_vec(&contact))?,
-            gift: gift.as_ref().map(|gift| seal(GIFT, serde_json::to_vec(gift))).transpose()?,
-            payment: seal(PAYMENT, Ok(payment.token.clone().into_bytes()))?,
+            contact,
+            gift,
+            payment,
             until: self.now().plus_ms(ttl_ms),
         })
     }

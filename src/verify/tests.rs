@@ -67,7 +67,7 @@ fn returned(units: u32) -> Line {
 }
 
 fn placed(units: u32, total: i64) -> Line {
-    let sealed = || Sealed { key: 0, field: 0, bytes: vec![] };
+    let sealed = || Sealed { key: 0, field: 0, bytes: vec![].into() };
     let item = Item { sku: tee(), title: "tee".into(), units, price: usd(500) };
     Line::Order(order::Event::Placed(Box::new(Placement {
         cart: cart(),

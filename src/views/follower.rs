@@ -13,9 +13,11 @@ use std::{
 };
 
 /// The most that one pass takes from a shard.
-const PASS_BATCHES: usize = 64;
+const PASS_BATCHES: usize = 1_024;
 const PASS_ENTRIES: u32 = 20_000;
-/// How often an idle follower looks.
+/// With more than this to do there is no pause between passes.
+const FAR_BEHIND_BYTES: u64 = 8 << 20;
+/// How often a follower looks that is not far behind.
 const POLL: Duration = Duration::from_millis(25);
 /// How long it waits after an error.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -115,8 +117,9 @@ impl Follower {
         let _ = rustix::process::nice(NICENESS);
         loop {
             let pause = match self.pass() {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => POLL,
+                Ok(true) if self.is_far_behind() => Duration::ZERO,
+                // A few batches are not worth a pass: its puts cost the same as for many.
+                Ok(_) => POLL,
                 Err(error) => {
                     tracing::error!(%error, "a view can't go on; it tries again");
                     PAUSE
@@ -232,6 +235,10 @@ impl Follower {
             }
         }
         lags
+    }
+
+    fn is_far_behind(&self) -> bool {
+        self.lag().iter().any(|lag| lag.bytes > FAR_BEHIND_BYTES)
     }
 
     fn report(&self) {

@@ -5,10 +5,10 @@
 
 use super::{
     super::{cart, gather::Gather, sku},
-    Actor, OrderAnswer,
+    Actor, Caller,
 };
 use crate::{
-    actors::{Baton, shell::Turn, sku::ForOrder},
+    actors::{shell::Turn, sku::ForOrder},
     domain::{
         By, Sku, Time,
         order::{Command, Placement},
@@ -19,7 +19,7 @@ use crate::{
 /// An order that is coming into being.
 pub(super) struct Placing {
     placement: Box<Placement>,
-    caller: Option<Baton<OrderAnswer>>,
+    caller: Option<Caller>,
     asked: Gather<()>,
     /// Who gives back what was taken, after a refusal.
     undo: Option<Gather<()>>,
@@ -41,25 +41,25 @@ impl Actor {
     pub(super) fn place(
         &mut self,
         placement: Box<Placement>,
-        baton: Option<Baton<OrderAnswer>>,
+        caller: Option<Caller>,
         turn: &mut Turn<Self>,
     ) {
         if let Some(placed) = turn.state().placement() {
             let cart = placed.cart;
             let order = self.id;
             turn.tell::<cart::Actor>(cart, cart::Message::Placed { order });
-            if let Some(baton) = baton {
-                self.answer(baton, true, turn);
+            if let Some(caller) = caller {
+                self.answer_when(caller, true, turn);
             }
             return;
         }
         if let Some(placing) = &mut self.placing {
-            placing.caller = baton.or(placing.caller.take());
+            placing.caller = caller.or(placing.caller.take());
             return;
         }
         let skus: Vec<Sku> = placement.items.iter().map(|item| item.sku.clone()).collect();
         let asked = Gather::new((), skus.clone(), turn.now());
-        let placing = Placing { placement, caller: baton, asked, undo: None };
+        let placing = Placing { placement, caller, asked, undo: None };
         for sku in &skus {
             if let Some(wish) = placing.take_over(self.id, sku) {
                 turn.tell::<sku::Actor>(sku.clone(), sku::Message::TakeOver(wish));
@@ -98,8 +98,8 @@ impl Actor {
         let (cart, order) = (placement.cart, self.id);
         turn.record(&Command::Place(placement), By::Cart(cart));
         turn.tell::<cart::Actor>(cart, cart::Message::Placed { order });
-        if let Some(baton) = caller {
-            self.answer(baton, false, turn);
+        if let Some(caller) = caller {
+            self.answer_when(caller, false, turn);
         }
     }
 
@@ -124,7 +124,8 @@ impl Actor {
         let Some((_, refusal)) = refused.first().cloned() else { return };
         let lapsed = refused.iter().filter(|(_, why)| *why == Refusal::ReservationLapsed);
         let lapsed = lapsed.map(|(sku, _)| sku.clone()).collect();
-        let (order, baton, cart) = (self.id, placing.caller, placing.placement.cart);
+        let baton = placing.caller.map(|caller| caller.baton);
+        let (order, cart) = (self.id, placing.placement.cart);
         turn.tell::<cart::Actor>(cart, cart::Message::Refused { order, lapsed, refusal, baton });
     }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool, atomic::AtomicI64},
+    sync::{Arc, Mutex, atomic::AtomicBool, atomic::AtomicI64},
     thread::JoinHandle,
 };
 use tokio::sync::mpsc;
@@ -192,7 +192,7 @@ impl<L: ShardLog> Opening<L> {
             carts: Directory::default(),
             orders: Directory::default(),
             products: Directory::default(),
-            cashier: OnceLock::new(),
+            cashier: crate::actors::cashier::Cashier::default(),
             due_read_until: AtomicI64::new(0),
             checkpoint: Mutex::new(points),
             checkpoint_file: ingredients.checkpoint_file,

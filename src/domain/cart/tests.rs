@@ -49,7 +49,7 @@ fn reserved(code: &str, line: Line) -> Event {
 }
 
 fn checkout() -> Checkout {
-    let sealed = |field| Sealed { key: 1, field, bytes: vec![1] };
+    let sealed = |field| Sealed { key: 1, field, bytes: vec![1].into() };
     Checkout { email: Buyer(7), contact: sealed(1), gift: None, payment: sealed(3), until: UNTIL }
 }
 

@@ -25,7 +25,7 @@ const UNTIL: Time = Time(START.0 + 600_000);
 const SOON: Time = Time(START.0 + 1);
 
 fn placement() -> Placement {
-    let sealed = |field| Sealed { key: 1, field, bytes: vec![1, 2, 3] };
+    let sealed = |field| Sealed { key: 1, field, bytes: vec![1, 2, 3].into() };
     Placement {
         cart: CartId(Uuid::from_u128(1)),
         items: vec![Item { sku: sku("A"), title: "Tee".to_owned(), units: 2, price: usd(500) }],

@@ -28,13 +28,14 @@ fn a_changed_value_is_damaged() {
     let keyring = Keyring::open_seeded(&path, 1).unwrap();
     let keys = [keyring.next_key().unwrap(), keyring.next_key().unwrap()];
     let sealed = keyring.seal(keys[0], 1, b"secret").unwrap();
-    let mut flipped = sealed.clone();
-    flipped.bytes[0] ^= 1;
+    let mut bytes = sealed.bytes.to_vec();
+    bytes[0] ^= 1;
+    let flipped = Sealed { bytes: bytes.into(), ..sealed.clone() };
     let changed = [
         flipped,
         Sealed { field: 2, ..sealed.clone() },
         Sealed { key: keys[1], ..sealed.clone() },
-        Sealed { bytes: Vec::new(), ..sealed },
+        Sealed { bytes: [].into(), ..sealed },
     ];
     for sealed in changed {
         assert!(matches!(keyring.unseal(&sealed), Err(Error::Damaged(_))), "{sealed:?}");

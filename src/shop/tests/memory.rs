@@ -311,8 +311,7 @@ impl Books {
     /// each of those and never for another.
     pub(super) fn balance(&self, received_units: u64, provider: &Path) {
         let orders = self.orders();
-        let confirmed =
-            |order: &&order::State| order.status() == Status::Confirmed;
+        let confirmed = |order: &&order::State| order.status() == Status::Confirmed;
         for (sku, stock) in self.stock() {
             let items = orders.values().filter(confirmed).filter_map(order::State::placement);
             let items = items.flat_map(|placement| &placement.items);

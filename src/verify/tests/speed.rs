@@ -21,7 +21,7 @@ fn checkout(pen: &mut Pen<FileLog>, number: u128) {
     let sku = Sku::parse(&format!("SKU-{}", number % SKUS)).unwrap();
     let cart = CartId(Uuid::from_u128((number << 64) + 1));
     let order = OrderId(Uuid::from_u128((number << 64) + 2));
-    let sealed = || Sealed { key: 1, field: 0, bytes: vec![7; 120] };
+    let sealed = || Sealed { key: 1, field: 0, bytes: vec![7; 120].into() };
     let (buyer, email, price) = (Buyer(number), Buyer(number + (1 << 90)), usd(500));
     let line = cart::Line { units: 1, until: LATER, price, title: "a title".into() };
     let (contact, payment) = (sealed(), sealed());

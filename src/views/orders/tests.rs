@@ -13,7 +13,7 @@ fn id(number: u128) -> OrderId {
 }
 
 fn placed(buyer: u128) -> order::Event {
-    let sealed = || Sealed { key: 1, field: 0, bytes: vec![1] };
+    let sealed = || Sealed { key: 1, field: 0, bytes: vec![1].into() };
     let total = Money { amount_minor: 5, currency: Currency::parse("USD").unwrap() };
     order::Event::Placed(Box::new(Placement {
         cart: CartId(Uuid::from_u128(1)),
