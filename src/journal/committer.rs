@@ -74,6 +74,8 @@ pub struct Committer<O> {
     index: Mutex<TailIndex>,
     /// Entries in the index.
     tail_entries: AtomicU64,
+    /// Durable batches whose outboxes are not empty yet.
+    unreleased: Arc<AtomicU64>,
 }
 
 impl<O: Outbox> Committer<O> {
@@ -92,6 +94,7 @@ impl<O: Outbox> Committer<O> {
             wake: Condvar::new(),
             tail_entries: AtomicU64::new(count(&index)),
             index: Mutex::new(index),
+            unreleased: Arc::default(),
         })
     }
 
@@ -147,7 +150,9 @@ impl<O: Outbox> Committer<O> {
         if queue.failed {
             return;
         }
-        let idle = !queue.in_flight && queue.open.iter().all(|open| !open.used);
+        // What is durable but not let go yet must not be overtaken either.
+        let released = self.unreleased.load(Ordering::Acquire) == 0;
+        let idle = !queue.in_flight && released && queue.open.iter().all(|open| !open.used);
         if idle {
             drop(queue);
             let mut outbox = O::default();
@@ -261,18 +266,38 @@ pub enum Step {
 pub struct Driver<L, O> {
     log: L,
     committer: Arc<Committer<O>>,
-    current: Option<Open<O>>,
+    /// A batch that may have got there, and the log's end that it was made for: whatever the log
+    /// says by now, the very same bytes have to be sent again.
+    current: Option<(Open<O>, Tail)>,
     release: Release<O>,
 }
 
 /// Who lets a durable batch's outbox go, given the batch's position. Called in the order of the
-/// batches; it may hand the work to another thread, so that the next write need not wait.
-pub type Release<O> = Box<dyn FnMut(O, Position) + Send>;
+/// batches; it may hand the work to another thread, so that the next write need not wait, and
+/// drops the third when the outbox is empty.
+pub type Release<O> = Box<dyn FnMut(O, Position, Released) + Send>;
+
+/// Held while an outbox is on its way, so that nothing overtakes it.
+#[derive(Debug)]
+pub struct Released(Arc<AtomicU64>);
+
+impl Released {
+    fn begin(unreleased: &Arc<AtomicU64>) -> Released {
+        unreleased.fetch_add(1, Ordering::AcqRel);
+        Released(unreleased.clone())
+    }
+}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 impl<L: ShardLog, O: Outbox> Driver<L, O> {
     /// A driver for the committer's log; there must be only one.
     pub fn new(log: L, committer: Arc<Committer<O>>) -> Driver<L, O> {
-        let release = |mut outbox: O, base| outbox.release(base);
+        let release = |mut outbox: O, base, _| outbox.release(base);
         Driver { log, committer, current: None, release: Box::new(release) }
     }
 
@@ -287,19 +312,18 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
     /// # Errors
     /// Fatal to the shard: nothing that waits was released, nor ever will be.
     pub fn step(&mut self) -> Result<Step, Error> {
-        let mut open = match self.current.take() {
-            Some(open) => open,
+        let (mut open, tail) = match self.current.take() {
+            Some(current) => current,
             None => match self.next() {
-                Ok(open) => open,
+                Ok(open) => (open, self.log.tail()),
                 Err(step) => return Ok(step),
             },
         };
-        let tail = self.log.tail();
         if !open.builder.is_empty() {
-            match self.write(&mut open) {
+            match self.write(&mut open, &tail) {
                 Ok(()) => {}
                 Err(Error::Unavailable(_)) => {
-                    self.current = Some(open);
+                    self.current = Some((open, tail));
                     return Ok(Step::Unsure);
                 }
                 Err(error) => {
@@ -308,7 +332,8 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                 }
             }
         }
-        (self.release)(std::mem::take(&mut open.outbox), tail.next);
+        let released = Released::begin(&self.committer.unreleased);
+        (self.release)(std::mem::take(&mut open.outbox), tail.next, released);
         self.recycle(open);
         Ok(Step::Committed)
     }
@@ -325,10 +350,9 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
         }
     }
 
-    fn write(&mut self, open: &mut Open<O>) -> Result<(), Error> {
-        let tail = self.log.tail();
+    fn write(&mut self, open: &mut Open<O>, tail: &Tail) -> Result<(), Error> {
         let entries = open.builder.entries();
-        let framed = open.builder.finish(&tail)?;
+        let framed = open.builder.finish(tail)?;
         let started = Instant::now();
         let waited = open.since.map_or(Duration::ZERO, |since| started - since);
         self.log.append(framed.bytes, framed.next)?;
@@ -385,3 +409,6 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
         self.log.tail()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::{
         self, Checkpoint, Committer, Driver, Keyring, Opened, Outbox as _, Position, ShardLog,
         StateStore, Tree,
         checkpoint::Point,
-        committer::Release,
+        committer::{Release, Released},
         entity::AnyEntity,
         fold::{self, Fold},
         replay::SharedLog,
@@ -211,13 +211,14 @@ impl<L: ShardLog> Opening<L> {
 /// Lets outboxes go from within the runtime, in order: there each answer wakes its caller without
 /// a system call, and the committer is free for the next batch.
 fn releaser() -> Release<Outbox> {
-    let (sender, mut batches) = mpsc::unbounded_channel::<(Outbox, Position)>();
+    let (sender, mut batches) = mpsc::unbounded_channel::<(Outbox, Position, Released)>();
     tokio::spawn(async move {
-        while let Some((mut outbox, base)) = batches.recv().await {
+        while let Some((mut outbox, base, released)) = batches.recv().await {
             outbox.release(base);
+            drop(released);
         }
     });
-    Box::new(move |outbox, base| drop(sender.send((outbox, base))))
+    Box::new(move |outbox, base, released| drop(sender.send((outbox, base, released))))
 }
 
 /// Runs a driver in a thread of its own.

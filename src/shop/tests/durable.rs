@@ -1,7 +1,7 @@
 //! Nothing leaves before it is durable: not an answer, not a refusal, not a number.
 
 use super::{
-    memory::{Running, World},
+    memory::{Running, World, wait_until},
     *,
 };
 use crate::{actors::Fault, journal::memory};
@@ -44,7 +44,8 @@ async fn a_log_that_fails_answers_nobody_and_ends_the_process() {
         );
         assert!(added.is_none() && refused.is_none(), "{added:?} {refused:?}");
         assert!(stock.is_none_or(|stock| stock.unwrap().reserved == 0), "an unsynced reservation");
-        assert_eq!(running.fatal.load(Ordering::SeqCst), 1);
+        let ended = || running.fatal.load(Ordering::SeqCst) == 1;
+        wait_until("the process is told to end", ended).await;
         assert!(answer(shop.stock(&tee)).await.is_none(), "a read from a failed shard");
         assert!(shop.writable().await.is_err());
         assert_eq!(world.disks[0].durable_bytes(), before);

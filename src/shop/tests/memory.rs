@@ -60,8 +60,9 @@ impl World {
         }
     }
 
-    /// This world as it was when its logs had these lengths and the books that one.
-    pub(super) fn as_of(&self, log_bytes: &[u64], books_bytes: u64) -> World {
+    /// This world as it was when its logs had these lengths and the books that one; `now` is
+    /// when somebody starts it again.
+    pub(super) fn as_of(&self, log_bytes: &[u64], books_bytes: u64, now: Time) -> World {
         let folder = tempfile::tempdir().unwrap();
         fs::copy(self.keys(), folder.path().join("keys")).unwrap();
         let books = fs::read(self.books()).unwrap_or_default();
@@ -71,7 +72,7 @@ impl World {
         World {
             disks: disks.map(|(disk, bytes)| disk.as_of(*bytes)).collect(),
             folder,
-            clock: self.clock.clone(),
+            clock: Arc::new(Manual::at(now)),
             settings: self.settings.clone(),
             between: |payments| payments,
         }
@@ -175,6 +176,7 @@ impl Running {
     pub(super) async fn rest(&self) {
         let system = self.shop.system();
         wait_until("everybody sleeps", || {
+            self.pass(1);
             system.rest_idle();
             system.live() == [0; 4]
         })

@@ -96,20 +96,20 @@ async fn the_second_deadline_is_kept(asleep: bool) {
     running.stop_the_clock();
     let shop = &running.shop;
     let first = shop.add_to_cart(None, &sku("TEE-1"), 1, None).await.unwrap();
-    running.pass(1_000);
+    running.pass(100_000);
     shop.add_to_cart(None, &sku("TEE-1"), 2, None).await.unwrap();
     shop.set_units(first.id, &sku("TEE-1"), 0).await.unwrap();
     if asleep {
         running.rest().await;
     }
-    running.pass(599_000);
+    running.pass(500_000);
     wait_until("the first deadline has been looked at", || {
         shop.system().timekeeper.first().is_none_or(|due| due > shop.now())
     })
     .await;
     // Answered behind the wake-up.
     assert_eq!(shop.stock(&sku("TEE-1")).await.unwrap().reserved, 2);
-    running.pass(1_000);
+    running.pass(100_000);
     wait_until("the second reservation ends by itself", || running.books().reserved() == 0).await;
     running.close().await;
 }

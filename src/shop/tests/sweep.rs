@@ -1,6 +1,6 @@
 //! Every crash: each journey is recorded batch by batch, then the shop is opened from every
 //! prefix of what was durable, with the provider's books as old and as new as they can have been,
-//! and left alone.
+//! at once and after every deadline, and left alone.
 //!
 //! A prefix cuts between any two appends over all shards, so each obligation is met before and
 //! after its event, with its effect done and not done, and with its answer lost.
@@ -10,9 +10,12 @@ use super::{
     *,
 };
 use crate::{
-    domain::{By, CartId, OrderId, order::Step, sku},
+    domain::{By, CartId, OrderId, Time, order::Step, sku},
     journal::memory::Watch,
-    ports::payments::{Answer, Fault, Faulty, Payments, Request},
+    ports::{
+        Clock as _,
+        payments::{Answer, Fault, Faulty, Payments, Request},
+    },
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -26,6 +29,7 @@ const UNITS: u64 = 5;
 /// The state of the disks after one append.
 #[derive(Clone)]
 struct Cut {
+    at: Time,
     log_bytes: Vec<u64>,
     books_bytes: u64,
 }
@@ -42,18 +46,19 @@ impl Recording {
     async fn begin(world: &World) -> Recording {
         let running = world.open().await;
         let log_bytes: Vec<u64> = world.disks.iter().map(|disk| disk.durable_bytes()).collect();
+        let at = running.shop.now();
         let cuts = Arc::new(Mutex::new(vec![
-            Cut { log_bytes: vec![0; world.disks.len()], books_bytes: 0 },
-            Cut { log_bytes, books_bytes: 0 },
+            Cut { at, log_bytes: vec![0; world.disks.len()], books_bytes: 0 },
+            Cut { at, log_bytes, books_bytes: 0 },
         ]));
         for (shard, disk) in world.disks.iter().enumerate() {
-            let (cuts, books) = (cuts.clone(), world.books());
+            let (cuts, books, clock) = (cuts.clone(), world.books(), world.clock.clone());
             disk.watch(Watch(Some(Arc::new(move |bytes| {
                 let books_bytes = fs::metadata(&books).map_or(0, |about| about.len());
                 let mut cuts = cuts.lock().unwrap();
                 let mut log_bytes = cuts.last().unwrap().log_bytes.clone();
                 log_bytes[shard] = bytes;
-                cuts.push(Cut { log_bytes, books_bytes });
+                cuts.push(Cut { at: clock.wall(), log_bytes, books_bytes });
             }))));
         }
         let recording = Recording { running, cuts, told: vec![] };
@@ -109,10 +114,11 @@ async fn sweep(shards: usize, between: Between, payment_ttl_ms: u64, journey: im
     let end = fs::metadata(world.books()).map_or(0, |about| about.len());
     let newest = cuts.iter().skip(1).map(|cut| cut.books_bytes).chain([end]);
     for (index, (cut, newest)) in cuts.iter().zip(newest).enumerate() {
-        let mut books = vec![cut.books_bytes, newest];
-        books.dedup();
-        for books_bytes in books {
-            let then = world.as_of(&cut.log_bytes, books_bytes);
+        let late = cut.at.plus_ms(world.settings.reservation_ttl_ms);
+        let mut restarts = vec![(cut.books_bytes, cut.at), (newest, cut.at), (newest, late)];
+        restarts.dedup();
+        for (books_bytes, now) in restarts {
+            let then = world.as_of(&cut.log_bytes, books_bytes, now);
             let running = then.open().await;
             let settled = running.settle_for_good().await;
             settled.balance(UNITS, &then.books());
@@ -246,16 +252,20 @@ journeys! {
 /// The client's process and the shop's die right after the cart is checked out: no order is
 /// placed, no SKU has heard of it.
 async fn a_kill_between_checked_out_and_placed(shards: usize) {
-    let world = World::new(shards);
+    let mut world = World::new(shards);
+    world.settings.idle_ms = 0;
     let mut recording = Recording::begin(&world).await;
-    let order = recording.buy("tok_approve").await.id;
+    let cart = recording.fill(&[("TEE-1", 2), ("TEE-2", 1)]).await;
+    // A SKU that sleeps is asked only when all that came before is durable.
+    recording.running.rest().await;
+    let order = recording.check_out(cart, "tok_approve", "k").await.unwrap().id;
     recording.running.settle().await;
     let Recording { running, cuts, .. } = recording;
     running.close().await;
     let cuts = std::mem::take(&mut *cuts.lock().unwrap());
     let mut between = 0;
     for cut in cuts {
-        let then = world.as_of(&cut.log_bytes, 0);
+        let then = world.as_of(&cut.log_bytes, 0, cut.at);
         if !then.read().has_checkout_without_order() {
             continue;
         }
