@@ -45,7 +45,7 @@ pub struct DoorSettings {
     pub cookie_secure: bool,
     /// Where the metrics are, if anybody gathers them.
     pub metrics: Option<PrometheusHandle>,
-    /// WebSockets that may be open at once.
+    /// Sockets that may be open at once.
     pub most_sockets: usize,
 }
 

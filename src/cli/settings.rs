@@ -157,12 +157,11 @@ impl Settings {
         Ok(Settings {
             listen: get(&values, "listen", "127.0.0.1:8080", address, parse)?,
             store: get(&values, "store", "data/store", "a folder", parse)?,
-            admin_token: match values.contains_key("admin_token") {
-                true => {
-                    let expected = "at least 16 visible ASCII characters";
-                    Some(get(&values, "admin_token", "", expected, token)?)
-                }
-                false => None,
+            admin_token: if values.contains_key("admin_token") {
+                let expected = "at least 16 visible ASCII characters";
+                Some(get(&values, "admin_token", "", expected, token)?)
+            } else {
+                None
             },
             reservation_ttl_ms: number(&values, "reservation_ttl_ms", 600_000, 1, 30 * DAY_MS)?,
             payment_ttl_ms: number(&values, "payment_ttl_ms", 600_000, 1, 30 * DAY_MS)?,
