@@ -23,7 +23,7 @@ pub mod server;
 
 pub use middleware::current_request_id;
 pub use operate::install_metrics;
-pub use router::{router, router_with_noop};
+pub use router::router;
 pub use server::serve;
 
 use self::live::Frames;
