@@ -23,7 +23,7 @@ pub mod server;
 
 pub use middleware::current_request_id;
 pub use operate::install_metrics;
-pub use router::{router, router_with_noop};
+pub use router::router;
 pub use server::serve;
 
 use self::live::Frames;
@@ -45,7 +45,7 @@ pub struct DoorSettings {
     pub cookie_secure: bool,
     /// Where the metrics are, if anybody gathers them.
     pub metrics: Option<PrometheusHandle>,
-    /// WebSockets that may be open at once.
+    /// Sockets that may be open at once.
     pub most_sockets: usize,
 }
 

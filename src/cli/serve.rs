@@ -112,8 +112,7 @@ fn options(settings: &Settings) -> Options {
 
 /// A shard can't write: memory is ahead of the disk, so only a replay is honest.
 fn fatal(error: &journal::Error) {
-    tracing::error!(%error, "the log can't be written; the shop ends here");
-    eprintln!("doorbuster: the log can't be written: {error}; mend the disk and start again");
+    tracing::error!(%error, "the log can't be written: mend the disk and start again");
     std::process::exit(FATAL);
 }
 

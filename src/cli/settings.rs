@@ -20,15 +20,14 @@ the file of --config (or doorbuster.toml, if it is there), else it is the defaul
 const USUAL_FILE: &str = "doorbuster.toml";
 
 macro_rules! flags {
-    ($($(#[$doc:meta])* $name:ident = $value:literal, $default:literal;)*) => {
+    ($($name:ident = $value:literal, $help:literal, $default:literal;)*) => {
         /// The flags of a server; all texts here, so that each is read the same wherever it is.
         #[derive(Clone, Debug, Default, clap::Args)]
         pub struct Flags {
             /// File with settings, TOML [default: doorbuster.toml, if it is there]
-            #[arg(long, value_name = "FILE", env = "DOORBUSTER_CONFIG")]
+            #[arg(long, value_name = "FILE", env = "DOORBUSTER_CONFIG", hide_env = true)]
             config: Option<PathBuf>,
-            $($(#[$doc])* #[doc = concat!(" [default: ", $default, "]")]
-            #[arg(long, value_name = $value)]
+            $(#[arg(long, value_name = $value, help = concat!($help, " [default: ", $default, "]"))]
             $name: Option<String>,)*
         }
 
@@ -44,36 +43,21 @@ macro_rules! flags {
 }
 
 flags! {
-    /// Address to listen on
-    listen = "HOST:PORT", "127.0.0.1:8080";
-    /// Folder of the store, made on a first start
-    store = "DIR", "data/store";
-    /// Opens what only an admin may do
-    admin_token = "TOKEN", "made, and written to the store's folder";
-    /// How long a cart holds its units
-    reservation_ttl_ms = "MS", "600000";
-    /// How long an order may take to be paid
-    payment_ttl_ms = "MS", "600000";
-    /// A cart without activity for so long is abandoned
-    abandon_after_ms = "MS", "86400000";
-    /// Shards of a store that is made now; an existing one keeps its own
-    shards = "N", "1";
-    /// Commands that may be under way at once; more are told to come again
-    most_commands = "N", "4096";
-    /// Connections that may be open at once
-    most_connections = "N", "16384";
-    /// WebSockets that may be open at once
-    most_sockets = "N", "10000";
-    /// An actor without work for so long goes to rest
-    idle_ms = "MS", "10000";
-    /// Open a store whose last entry is over a minute ahead of the clock: true or false
-    allow_future = "BOOL", "false";
-    /// Cookies only over TLS: for a shop behind a proxy that ends it
-    cookie_secure = "BOOL", "false";
-    /// Bring the demo catalogue into a new store
-    demo = "BOOL", "true";
-    /// What is logged, as in `RUST_LOG`
-    log = "FILTER", "info";
+    listen = "HOST:PORT", "Address to listen on", "127.0.0.1:8080";
+    store = "DIR", "Folder of the store, made on a first start", "data/store";
+    admin_token = "TOKEN", "Opens what only an admin may do", "made, and written to the store's folder";
+    reservation_ttl_ms = "MS", "How long a cart holds its units", "600000";
+    payment_ttl_ms = "MS", "How long an order may take to be paid", "600000";
+    abandon_after_ms = "MS", "A cart without activity for so long is abandoned", "86400000";
+    shards = "N", "Shards of a store that is made now; an existing one keeps its own", "1";
+    most_commands = "N", "Commands that may be under way at once; more are told to come again", "4096";
+    most_connections = "N", "Connections that may be open at once", "16384";
+    most_sockets = "N", "WebSockets that may be open at once", "10000";
+    idle_ms = "MS", "An actor without work for so long goes to rest", "10000";
+    allow_future = "BOOL", "Open a store whose last entry is over a minute ahead of the clock: true or false", "false";
+    cookie_secure = "BOOL", "Cookies only over TLS: for a shop behind a proxy that ends it", "false";
+    demo = "BOOL", "Bring the demo catalogue into a new store", "true";
+    log = "FILTER", "What is logged, as in `RUST_LOG`", "info";
 }
 
 /// Where a value came from.
@@ -173,12 +157,11 @@ impl Settings {
         Ok(Settings {
             listen: get(&values, "listen", "127.0.0.1:8080", address, parse)?,
             store: get(&values, "store", "data/store", "a folder", parse)?,
-            admin_token: match values.contains_key("admin_token") {
-                true => {
-                    let expected = "at least 16 visible ASCII characters";
-                    Some(get(&values, "admin_token", "", expected, token)?)
-                }
-                false => None,
+            admin_token: if values.contains_key("admin_token") {
+                let expected = "at least 16 visible ASCII characters";
+                Some(get(&values, "admin_token", "", expected, token)?)
+            } else {
+                None
             },
             reservation_ttl_ms: number(&values, "reservation_ttl_ms", 600_000, 1, 30 * DAY_MS)?,
             payment_ttl_ms: number(&values, "payment_ttl_ms", 600_000, 1, 30 * DAY_MS)?,

@@ -238,12 +238,12 @@ mod tests {
             (r#"{"units":1.5}"#, "/units"),
             (r#"{"units":null}"#, "/units"),
             (r#"{"units":1e999}"#, "/units"),
-            (r#"{}"#, "/units"),
+            ("{}", "/units"),
             (r#"{"units":1,"more":2}"#, "/more"),
             (r#"{"units":1,"inner":[{"sku":"A"},{"sku":" B"}]}"#, "/inner/1/sku"),
             (r#"{"units":1,"inner":[{}]}"#, "/inner/0/sku"),
             (r#"{"units":1,"inner":[{"sku":"A","a/b":1}]}"#, "/inner/0/a~1b"),
-            (r#"[]"#, "/units"),
+            ("[]", "/units"),
         ] {
             assert_eq!(problem(body), (Code::Invalid, field.to_owned()), "{body}");
         }

@@ -43,7 +43,7 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// Turns a request into a socket.
 fn upgrade<F: Future<Output = ()> + Send + 'static>(
-    door: Door,
+    door: &Door,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     run: impl FnOnce(Socket) -> F + Send + 'static,
 ) -> Result<Response, Problem> {

@@ -121,11 +121,9 @@ struct Body<'a> {
 impl Problem {
     /// A problem and what to say about this case of it.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Problem {
-        let retry_after_ms = match code {
-            Code::Overloaded | Code::Unavailable | Code::Quarantined => Some(RETRY_AFTER_MS),
-            Code::InProgress => Some(IN_PROGRESS_MS),
-            _ => None,
-        };
+        let later = code.status() == StatusCode::SERVICE_UNAVAILABLE;
+        let soon = (code == Code::InProgress).then_some(IN_PROGRESS_MS);
+        let retry_after_ms = later.then_some(RETRY_AFTER_MS).or(soon);
         let hints = Box::new(Hints { retry_after_ms, ..Hints::default() });
         Problem { code, detail: detail.into(), hints }
     }

@@ -51,17 +51,16 @@ pub fn router(shop: Shop, settings: DoorSettings) -> Router {
     Door::new(shop, settings).router()
 }
 
-/// As [`router`], and `POST /noop`: JSON in, JSON out, nothing done. For benches only: what the
-/// door itself costs.
-pub fn router_with_noop(shop: Shop, settings: DoorSettings) -> Router {
-    let door = Door::new(shop, settings);
-    furnish(map().route("/noop", post("noop", noop)), door)
-}
-
 impl Door {
     /// This door as a service.
     pub fn router(&self) -> Router {
         furnish(map(), self.clone())
+    }
+
+    /// As [`Door::router`], and `POST /noop`: JSON in, JSON out, nothing done. For benches only:
+    /// what the door itself costs.
+    pub fn router_with_noop(&self) -> Router {
+        furnish(map().route("/noop", post("noop", noop)), self.clone())
     }
 }
 

@@ -50,7 +50,7 @@ pub async fn stock(
     let named = pairs.into_iter().filter_map(|(name, value)| (name == "sku").then_some(value));
     let named: Vec<String> = named.collect();
     let watcher = Watcher { door: door.clone(), watched: HashMap::new(), changes: Changes::new() };
-    upgrade(door, socket, move |socket| watcher.run(socket, named))
+    upgrade(&door, socket, move |socket| watcher.run(socket, named))
 }
 
 type Change = (Sku, Result<watch::Receiver<Frame>, watch::error::RecvError>);

@@ -1,0 +1,21 @@
+//! The shop through its door: one binary, one module per resource.
+//!
+//! Each test serves a shop of its own, from a folder of its own, on a free port of the loopback.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that meets what it does not expect should fail there"
+)]
+
+mod app;
+mod cart;
+mod checkout;
+mod inventory;
+mod live;
+mod manners;
+mod operate;
+mod orders;
+mod products;

@@ -1,0 +1,102 @@
+//! What every address has in common.
+
+use crate::app::{App, details};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn an_address_or_method_that_is_not_there_is_a_problem() {
+    let app = App::new().await;
+    for path in ["/", "/api", "/api/nothing", "/noop", "/api/cart/"] {
+        app.get(path).await.is_problem(404, "not-found");
+    }
+    let wrong = app.call("DELETE", "/api/cart", &[], Value::Null).await;
+    wrong.is_problem(405, "method-not-allowed");
+    assert_eq!(wrong.header("allow"), "GET,HEAD,POST");
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_a_problem() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let good = json!({"sku": "TEE", "units": 1}).to_string();
+    for media in ["text/plain", "application/x-www-form-urlencoded", ""] {
+        let headers = [("Content-Type", media)];
+        app.send("POST", "/api/cart", &headers, good.clone()).await.is_problem(415, "not-json");
+    }
+    for body in ["", "sku=TEE", "{\"sku\":", "\u{0}"] {
+        app.send("POST", "/api/cart", &[], body).await.is_problem(415, "not-json");
+    }
+    let headers = [("Content-Type", "Application/Json; charset=utf-8")];
+    assert_eq!(app.send("POST", "/api/cart", &headers, good).await.status(), 200);
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_body_has_at_most_64_kib() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let body = |bytes: usize| {
+        let mut body = json!({"sku": "TEE", "units": 1}).to_string();
+        body.push_str(&" ".repeat(bytes - body.len()));
+        body
+    };
+    assert_eq!(app.send("POST", "/api/cart", &[], body(64 << 10)).await.status(), 200);
+    let larger = app.send("POST", "/api/cart", &[], body((64 << 10) + 1)).await;
+    larger.is_problem(413, "too-large");
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_or_made() {
+    let app = App::new().await;
+    let named = app.call("GET", "/healthz", &[("X-Request-Id", "mine-1")], Value::Null).await;
+    assert_eq!(named.header("x-request-id"), "mine-1");
+    let long = "x".repeat(129);
+    for odd in ["", "a b", "\"", &long] {
+        let made = app.call("GET", "/nothing", &[("X-Request-Id", odd)], Value::Null).await;
+        assert!(made.header("x-request-id").len() > 8, "{made}");
+        assert_ne!(made.header("x-request-id"), odd);
+    }
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_shop_without_permits_says_so_and_when_to_come_again() {
+    use doorbuster::{http, shop::Shop};
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let system = app.shop().system().clone();
+    let secret = doorbuster::journal::Secret::from_seed(1);
+    let full = Shop::new(system, secret, 0);
+    let router = http::router(full, http::DoorSettings::new("irrelevant-here"));
+    let request = axum::http::Request::post("/api/cart").header("content-type", "application/json");
+    let request = request.body(json!({"sku": "TEE", "units": 1}).to_string().into()).unwrap();
+    let answer =
+        tower::ServiceExt::<axum::extract::Request>::oneshot(router, request).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "1");
+    let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&body["code"], &body["retry_after_ms"]), (&json!("overloaded"), &json!(1_000)));
+    app.close().await;
+}
+
+#[tokio::test]
+async fn nothing_that_is_said_makes_the_door_panic() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let token = app.guest("TEE", 1).await;
+    let depths = "[".repeat(10_000);
+    let bodies = ["null", "[]", "7", "\"x\"", "{}", "true", "[1,2,3]", "{\"\":{}}", &depths];
+    let headers = [("Cart-Token", token.as_str()), ("Idempotency-Key", "k")];
+    for path in ["/api/cart", "/api/cart/checkout"] {
+        for body in bodies {
+            let answer = app.send("POST", path, &headers, body.to_owned()).await;
+            assert!((400..500).contains(&answer.status()), "{path} {body:.20} {answer}");
+        }
+    }
+    let order = app.call("POST", "/api/cart/checkout", &headers, details("tok_approve")).await;
+    assert_eq!(order.status(), 201, "{order}");
+    app.close().await;
+}

@@ -1,0 +1,55 @@
+//! What operators ask.
+
+use crate::app::App;
+use serde_json::Value;
+
+#[tokio::test]
+async fn a_shop_is_alive_ready_and_measured() {
+    let app = App::sharded(3).await;
+    assert_eq!(app.get("/healthz").await.status(), 200);
+    assert_eq!(app.get("/readyz").await.status(), 200);
+    app.stock_up("TEE", 1).await;
+    app.guest("TEE", 1).await;
+    app.add(None, "TEE", 1).await.is_problem(409, "sold-out");
+    let metrics = app.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4");
+    let text = String::from_utf8(metrics.0.body.to_vec()).unwrap();
+    for line in [
+        "doorbuster_commands_total{kind=\"add\",outcome=\"ok\"}",
+        "doorbuster_commands_total{kind=\"add\",outcome=\"sold-out\"}",
+        "doorbuster_sync_seconds_bucket{le=\"0.001\"}",
+        "doorbuster_queue_wait_seconds_count",
+        "doorbuster_batch_entries_bucket{le=\"16\"}",
+        "doorbuster_live_actors{kind=\"sku\"}",
+        "doorbuster_events_total",
+        "doorbuster_free_permits 4096",
+        "doorbuster_sockets 0",
+        "doorbuster_overdue_seconds",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_closing_is_not_ready() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    app.shop().system().close();
+    app.get("/readyz").await.is_problem(503, "unavailable");
+    assert_eq!(app.get("/healthz").await.status(), 200);
+    app.close().await;
+}
+
+#[tokio::test]
+async fn nobody_is_quarantined_in_a_sound_shop() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let list = app.admin("GET", "/api/quarantine", Value::Null).await;
+    assert_eq!(list.body(), serde_json::json!({"items": [], "next": null}));
+    for entity in ["sku:TEE", "sku:NOBODY", "x", "ord_1"] {
+        let path = format!("/api/quarantine/{entity}/release");
+        app.admin("POST", &path, Value::Null).await.is_problem(404, "not-found");
+    }
+    app.close().await;
+}
