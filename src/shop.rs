@@ -73,6 +73,11 @@ impl Shop {
         &self.0.system
     }
 
+    /// Lists and histories, and how far they have come.
+    pub fn views(&self) -> &Arc<Follower> {
+        &self.0.views
+    }
+
     /// The shop's time.
     pub fn now(&self) -> Time {
         self.0.system.now()

@@ -68,7 +68,7 @@ async fn a_shop_without_permits_says_so_and_when_to_come_again() {
     app.stock_up("TEE", 5).await;
     let system = app.shop().system().clone();
     let secret = doorbuster::journal::Secret::from_seed(1);
-    let full = Shop::new(system, secret, 0);
+    let full = Shop::new(system, app.shop().views().clone(), secret, 0);
     let router = http::router(full, http::DoorSettings::new("irrelevant-here"));
     let request = axum::http::Request::post("/api/cart").header("content-type", "application/json");
     let request = request.body(json!({"sku": "TEE", "units": 1}).to_string().into()).unwrap();
