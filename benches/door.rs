@@ -1,5 +1,7 @@
 //! What the door serves per second beside the load generator, against a route that does nothing.
 
+#![allow(clippy::expect_used, reason = "a bench without its shop has nothing to measure")]
+
 mod support;
 
 use bytes::Bytes;

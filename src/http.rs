@@ -163,3 +163,6 @@ impl Drop for Counted {
         (self.1)(&self.0.0).fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests;

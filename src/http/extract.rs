@@ -80,7 +80,7 @@ impl Call {
             let detail = "say `Content-Type: application/json`";
             return Err(Problem::new(Code::NotJson, detail));
         }
-        serde_json::from_slice(&self.body).map_err(|_| explain::<T>(&self.body))
+        parse(&self.body)
     }
 
     /// The Idempotency-Key, if there is one.
@@ -164,10 +164,23 @@ fn is_json(media: &[u8]) -> bool {
         || (media.starts_with(b"application/") && media.ends_with(b"+json"))
 }
 
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Every body here is an object; serde would take an array of its values for one.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(not_json(body).unwrap_or_else(|| Problem::invalid("", "must be an object")));
+    }
+    serde_json::from_slice(body).map_err(|_| explain::<T>(body))
+}
+
+fn not_json(body: &[u8]) -> Option<Problem> {
+    let error = serde_json::from_slice::<IgnoredAny>(body).err()?;
+    Some(Problem::new(Code::NotJson, format!("the body is not JSON: {error}")))
+}
+
 /// Why a body is not a `T`. Off the hot path, so it may read the body again.
 fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
-    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
-        return Problem::new(Code::NotJson, format!("the body is not JSON: {error}"));
+    if let Some(problem) = not_json(body) {
+        return problem;
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
@@ -227,7 +240,7 @@ mod tests {
     }
 
     fn problem(body: &str) -> (Code, String) {
-        let problem = explain::<Outer>(body.as_bytes());
+        let problem = parse::<Outer>(body.as_bytes()).unwrap_err();
         (problem.code(), problem.field().unwrap_or("none").to_owned())
     }
 
@@ -243,7 +256,9 @@ mod tests {
             (r#"{"units":1,"inner":[{"sku":"A"},{"sku":" B"}]}"#, "/inner/1/sku"),
             (r#"{"units":1,"inner":[{}]}"#, "/inner/0/sku"),
             (r#"{"units":1,"inner":[{"sku":"A","a/b":1}]}"#, "/inner/0/a~1b"),
-            ("[]", "/units"),
+            ("[]", ""),
+            ("[1]", ""),
+            ("null", ""),
         ] {
             assert_eq!(problem(body), (Code::Invalid, field.to_owned()), "{body}");
         }

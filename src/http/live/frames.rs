@@ -148,4 +148,26 @@ mod tests {
         assert_eq!(gap(1, ms(25)), ms(150));
         assert_eq!(gap(usize::MAX, Duration::MAX), MAX_GAP);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_listener_finds_only_the_latest_frame() {
+        use crate::views::board::{Board, Level};
+        let slot = Board::default().slot(&Sku::parse("TEE").unwrap());
+        let frames = Frames::default();
+        let mut slow = frames.watch(&slot);
+        for free in 1..=5 {
+            let level = Level { free, known: true, ..Level::default() };
+            slot.publish(level, Position(free));
+            tokio::time::advance(MIN_GAP * 2).await;
+            tokio::task::yield_now().await;
+        }
+        slow.changed().await.unwrap();
+        let shown = slow.borrow_and_update().clone();
+        assert_eq!(shown.position, Position(5));
+        assert!(!slow.has_changed().unwrap(), "one frame, not five");
+        drop(slow);
+        while frames.watched() > 0 {
+            tokio::time::advance(MIN_GAP).await;
+        }
+    }
 }
