@@ -1,5 +1,15 @@
 //! Complete checkouts per second: add, check out, paid, confirmed, durable.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a bench prints rounded figures and may end where it can't go on"
+)]
+
 mod support;
 
 use doorbuster::{

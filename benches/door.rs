@@ -19,9 +19,6 @@ use std::{sync::Arc, time::Duration};
 use support::{House, count, median, ratio, table};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Connections of each measurement.
 const CONNECTIONS: usize = 256;
 

@@ -34,7 +34,10 @@ enum Command {
     Config(Flags),
     /// Rehearse a sale against a running shop, then check its books
     Rush(Box<crate::load::args::Args>),
-    // Subcommands that read a stopped store go here: `Verify(crate::verify::Args)`, `Export(..)`.
+    /// Re-read a stopped store from its first byte and check its books
+    Verify(crate::verify::Args),
+    /// Take things out of a stopped store
+    Export(crate::export::Args),
 }
 
 const EXAMPLES: &str = "\
@@ -73,7 +76,8 @@ pub fn run() -> ExitCode {
             Err(error) => fail(&error.to_string()),
         },
         Command::Rush(args) => runtime.block_on(crate::load::args::run(*args)),
-        // `Command::Verify(args) => crate::verify::run(args),` and so on.
+        Command::Verify(args) => crate::verify::run(&args),
+        Command::Export(args) => crate::export::run(&args),
     }
 }
 

@@ -143,7 +143,7 @@ pub struct Figure {
 pub fn measured(report: &doorbuster::load::report::Report, before: Duration) -> Figure {
     let per_second = report.ok_per_second();
     let done = per_second * report.elapsed.as_secs_f64();
-    Figure { per_second, cpu_us: (cpu() - before).as_secs_f64() * 1e6 / done }
+    Figure { per_second, cpu_us: cpu().saturating_sub(before).as_secs_f64() * 1e6 / done }
 }
 
 /// The middle one.

@@ -225,7 +225,8 @@ impl Role for Actor {
     }
 
     fn may_rest(&self, state: &State) -> bool {
-        let quiet = self.waiters.is_empty() && self.followers.iter().all(|f| f.is_closed());
+        let quiet =
+            self.waiters.is_empty() && self.followers.iter().all(mpsc::UnboundedSender::is_closed);
         let done = state.placement().is_none() || state.status() != Status::Placed;
         quiet && done && self.placing.is_none() && state.obligations().is_empty()
     }

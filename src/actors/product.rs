@@ -109,12 +109,11 @@ impl Role for Actor {
     }
 
     fn settle(&mut self, turn: &mut Turn<Self>) {
-        match turn.state().obligations().first() {
-            Some(owed) => self.ask_skus(*owed, turn),
-            None => {
-                self.gather = None;
-                self.answer_callers(turn);
-            }
+        if let Some(owed) = turn.state().obligations().first() {
+            self.ask_skus(*owed, turn);
+        } else {
+            self.gather = None;
+            self.answer_callers(turn);
         }
     }
 

@@ -149,14 +149,12 @@ impl<R: Role> Turn<R> {
             system.faults.strike(id, super::system::Strike::Decide);
             state.decide(command, &context)
         }));
-        let events = match decided {
-            Ok(decision) => decision.map_err(Refused::Rule)?,
-            Err(_) => {
-                tracing::error!(entity = %self.id, "a rule panicked in decide; nothing changed");
-                metrics::counter!("doorbuster_decide_panics_total").increment(1);
-                return Err(Refused::Fault(Fault::Internal));
-            }
+        let Ok(decision) = decided else {
+            tracing::error!(entity = %self.id, "a rule panicked in decide; nothing changed");
+            metrics::counter!("doorbuster_decide_panics_total").increment(1);
+            return Err(Refused::Fault(Fault::Internal));
         };
+        let events = decision.map_err(Refused::Rule)?;
         self.evolve(events, context);
         Ok(())
     }
@@ -366,9 +364,9 @@ where
 }
 
 impl<R: Role> Live<R> {
-    /// Which one it was.
-    pub fn into_id(self: Box<Self>) -> R::Id {
-        self.id
+    /// Which one it is.
+    pub fn id(&self) -> &R::Id {
+        &self.id
     }
 
     /// One turn.

@@ -162,7 +162,7 @@ impl Role for Actor {
             Message::Reserve { wish, context, baton } => self.reserve(wish, context, baton, turn),
             Message::Hold { wish, baton } => {
                 let context = turn.context(By::Cart(wish.cart));
-                let answer = self.decide_reserve(wish, context, turn);
+                let answer = decide_reserve(wish, context, turn);
                 turn.answer(baton, answer);
             }
             Message::Release { cart, keep_units } => {
@@ -237,7 +237,7 @@ impl Actor {
         turn: &mut Turn<Self>,
     ) {
         let (cart, sequence) = (wish.cart, wish.sequence);
-        let result = match self.decide_reserve(wish, context, turn) {
+        let result = match decide_reserve(wish, context, turn) {
             Ok(result) => result,
             Err(fault) => {
                 turn.tell::<cart::Actor>(cart, cart::Message::Missed { sequence });
@@ -250,30 +250,6 @@ impl Actor {
             cart,
             cart::Message::Reserved { sku, sequence, context, result, baton },
         );
-    }
-
-    fn decide_reserve(
-        &self,
-        wish: Reserve,
-        context: Context,
-        turn: &mut Turn<Self>,
-    ) -> Answer<Result<Option<cart::Claimed>, Refusal>> {
-        let cart = wish.cart;
-        // The cart remembers the key; here the sequence does, so the key stays out of the head.
-        let context = Context { fingerprint: None, ..context };
-        match turn.decide(&Command::Reserve(wish), context) {
-            Ok(()) => {
-                let claim = turn.state().claim_of(cart, turn.now());
-                Ok(Ok(claim.map(|claim| cart::Claimed {
-                    units: claim.units,
-                    until: claim.until,
-                    price: claim.price,
-                    title: turn.state().title().to_owned(),
-                })))
-            }
-            Err(Refused::Rule(refusal)) => Ok(Err(refusal)),
-            Err(Refused::Fault(fault)) => Err(fault),
-        }
     }
 
     fn take_over(&self, wish: TakeOver, turn: &mut Turn<Self>) {
@@ -331,5 +307,28 @@ impl Actor {
             product,
             product::Message::SkuAnswered { sku, revision, result },
         );
+    }
+}
+
+fn decide_reserve(
+    wish: Reserve,
+    context: Context,
+    turn: &mut Turn<Actor>,
+) -> Answer<Result<Option<cart::Claimed>, Refusal>> {
+    let cart = wish.cart;
+    // The cart remembers the key; here the sequence does, so the key stays out of the head.
+    let context = Context { fingerprint: None, ..context };
+    match turn.decide(&Command::Reserve(wish), context) {
+        Ok(()) => {
+            let claim = turn.state().claim_of(cart, turn.now());
+            Ok(Ok(claim.map(|claim| cart::Claimed {
+                units: claim.units,
+                until: claim.until,
+                price: claim.price,
+                title: turn.state().title().to_owned(),
+            })))
+        }
+        Err(Refused::Rule(refusal)) => Ok(Err(refusal)),
+        Err(Refused::Fault(fault)) => Err(fault),
     }
 }

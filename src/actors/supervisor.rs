@@ -60,7 +60,7 @@ where
             SupervisionEvent::ActorTerminated(actor, state, _) => {
                 let actor = actor.get_id();
                 let live = state.and_then(|mut state| state.take::<Box<Live<R>>>().ok());
-                let id = live.map(Live::into_id).or_else(|| directory.name_of(actor));
+                let id = live.map(|live| live.id().clone()).or_else(|| directory.name_of(actor));
                 if let Some(id) = id {
                     directory.ended(&system, id, actor, None);
                 }

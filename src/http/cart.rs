@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     domain::{CartId, Money, Sku, Time},
-    shop::{
-        cart::Cart,
-        orders::{Details, Order},
-    },
+    shop::{cart::Cart, orders::Details},
 };
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode},
@@ -109,8 +106,12 @@ pub async fn check_out(door: Door, call: Call) -> Answer {
     let cart = door.cart(call.headers())?;
     let details: Details = call.json()?;
     let wait = preferred_wait(call.headers());
-    let order = door.shop().check_out(cart, &details, key, None).await?;
-    let order = settled(&door, order, wait).await?;
+    let placed = door.shop().check_out(cart, &details, key, wait);
+    let order = tokio::select! {
+        order = placed => order?,
+        // Nobody waits for a door that closes: the same key says how far the order is.
+        () = door.closed() => door.shop().check_out(cart, &details, key, None).await?,
+    };
     let token = door.shop().order_token(order.id);
     let body = order_body(door.shop(), &order, Some(&token));
     let mut response = json(StatusCode::CREATED, &body);
@@ -125,17 +126,6 @@ pub async fn check_out(door: Door, call: Call) -> Answer {
 
 const PREFERENCE_APPLIED: axum::http::HeaderName =
     axum::http::HeaderName::from_static("preference-applied");
-
-/// The order once it is settled, if that is soon enough and the shop stays open.
-async fn settled(door: &Door, order: Order, wait: Option<Duration>) -> Result<Order, Problem> {
-    let Some(within) = wait.filter(|_| !order.state.settled()) else { return Ok(order) };
-    let settled = tokio::select! {
-        settled = door.shop().settled(order.id, within) => settled?,
-        () = door.closed() => None,
-    };
-    let replayed = order.replayed;
-    Ok(settled.map_or(order, |settled| Order { replayed, ..settled }))
-}
 
 /// RFC 7240 `wait=SECONDS`.
 fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {

@@ -4,7 +4,7 @@ use super::{
     Door,
     extract::Call,
     problem::Problem,
-    reply::{Answer, json, mark_replayed},
+    reply::{Answer, Page, Wanted, json, mark_replayed},
 };
 use crate::{
     domain::{
@@ -68,6 +68,16 @@ pub async fn read(door: Door, mut call: Call) -> Answer {
     let sku: Sku = call.id().await?;
     let stock = door.shop().stock(&sku).await.map_err(|error| Problem::from(error).about(&sku))?;
     Ok(json(StatusCode::OK, &inventory_body(door.shop(), &stock)))
+}
+
+/// `GET /api/inventory/{sku}/movements`, newest first.
+pub async fn movements(door: Door, mut call: Call) -> Answer {
+    let sku: Sku = call.id().await?;
+    door.admin(call.headers())?;
+    let wanted = Wanted::of(call.uri())?;
+    let page = door.shop().movements(&sku, wanted.cursor.as_deref(), wanted.limit()).await;
+    let page = page.map_err(|error| Problem::from(error).about(&sku))?;
+    Ok(json(StatusCode::OK, &Page { items: page.items, next: page.next }))
 }
 
 /// What an admin writes becomes a command.

@@ -3,7 +3,7 @@
 use super::{
     Door,
     extract::Call,
-    reply::{Answer, json, mark_replayed},
+    reply::{Answer, Page, Wanted, json, mark_replayed},
 };
 use crate::{
     domain::{
@@ -68,6 +68,16 @@ pub(super) fn order_body<'a>(
         timeline: state.timeline(),
         access_token,
     }
+}
+
+/// `GET /api/orders`, newest first; `?email=` for one buyer's.
+pub async fn list(door: Door, call: Call) -> Answer {
+    door.admin(call.headers())?;
+    let wanted = Wanted::of(call.uri())?;
+    let limit = wanted.limit();
+    let page = door.shop().orders(wanted.email.as_deref(), wanted.cursor, limit).await?;
+    let items = page.items.iter().map(|order| order_body(door.shop(), order, None));
+    Ok(json(StatusCode::OK, &Page { items: items.collect(), next: page.next }))
 }
 
 /// `GET /api/orders/{id}`

@@ -47,6 +47,9 @@ pub struct Wanted {
     /// What the page before answered as `next`.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// Only this buyer's, in a list of orders.
+    #[serde(default)]
+    pub email: Option<String>,
 }
 
 impl Wanted {

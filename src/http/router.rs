@@ -34,6 +34,8 @@ fn map() -> Router<Door> {
         .route("/api/cart", read(cart::read).merge(post("add", cart::add)))
         .route("/api/cart/items/{sku}", put("set", cart::set).merge(delete("remove", cart::remove)))
         .route("/api/cart/checkout", post("check-out", cart::check_out))
+        .route("/api/inventory/{sku}/movements", read(inventory::movements))
+        .route("/api/orders", read(orders::list))
         .route("/api/orders/{id}", read(orders::read))
         .route("/api/orders/{id}/cancel", post("cancel", orders::cancel))
         .route("/api/orders/{id}/retry", post("retry", orders::retry))

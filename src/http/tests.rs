@@ -102,12 +102,13 @@ async fn a_lost_entity_is_shut_out_alone_until_the_admin_releases_it() {
     opened.close().await;
 }
 
+async fn breaks() -> &'static str {
+    panic!("broken by a test")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_panics_answers_all_the_same() {
     let (_folder, opened, door) = house(&["A"]).await;
-    async fn breaks() -> &'static str {
-        panic!("broken by a test")
-    }
     let broken = axum::routing::get(breaks);
     let router = axum::Router::new()
         .route("/broken", broken)

@@ -1,4 +1,4 @@
-//! Events as bytes: MessagePack maps with named fields, so a history can be read for years.
+//! Events as bytes: `MessagePack` maps with named fields, so a history can be read for years.
 //!
 //! The payload is a map whose single key is the event's name. Old versions are brought up to
 //! today's shape when they are read; nothing in the log is ever rewritten.
@@ -106,7 +106,7 @@ fn rmp_map_len(bytes: &mut &[u8]) -> Option<usize> {
 /// An entry's event as JSON, for exports: binary values as hexadecimal, whatever the version.
 ///
 /// # Errors
-/// The payload is no MessagePack.
+/// The payload is no `MessagePack`.
 pub fn to_json(entry: &EntryRef<'_>) -> Result<serde_json::Value, Error> {
     let value: Value = rmp_serde::from_slice(entry.payload)?;
     Ok(json(&value))

@@ -62,9 +62,20 @@ struct Queue<O> {
     /// Buffers of released batches, to be filled again.
     spare: Vec<Open<O>>,
     in_flight: bool,
+    /// The driver sleeps.
     waiting: bool,
-    closing: bool,
-    failed: bool,
+    phase: Phase,
+}
+
+/// How far the shard's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It takes decisions.
+    Open,
+    /// What is queued becomes durable, then it ends.
+    Closing,
+    /// A write has failed: nothing is let go any more.
+    Failed,
 }
 
 /// The handle that actors append through; cheap to share.
@@ -86,8 +97,7 @@ impl<O: Outbox> Committer<O> {
             spare: vec![],
             in_flight: false,
             waiting: false,
-            closing: false,
-            failed: false,
+            phase: Phase::Open,
         };
         Arc::new(Committer {
             queue: Mutex::new(queue),
@@ -111,14 +121,13 @@ impl<O: Outbox> Committer<O> {
         ride: impl FnOnce(&mut O, usize),
     ) -> Result<(), Refused> {
         let mut queue = self.lock();
-        if queue.failed {
+        if queue.phase == Phase::Failed {
             return Err(Refused::Failed);
         }
         let open = queue.last();
         let (cut, start, known) = (open.builder.cut(), open.builder.bytes(), open.entries.len());
-        let mut sequence = first_sequence;
         let mut last = 0;
-        for (context, event) in events {
+        for (sequence, (context, event)) in (first_sequence..).zip(events) {
             let written = open.builder.entry(entity, sequence, E::VERSION, context, |buffer| {
                 codec::encode(event, buffer)
             });
@@ -131,7 +140,6 @@ impl<O: Outbox> Committer<O> {
                 }
             }
             open.entries.push((entity.clone(), last));
-            sequence += 1;
         }
         if open.builder.bytes() > MAX_BATCH_BYTES {
             last = queue.overflow(cut, start, known)?;
@@ -147,7 +155,7 @@ impl<O: Outbox> Committer<O> {
     /// Lets `ride` go behind everything appended so far; at once when all of it is durable.
     pub fn after(&self, ride: impl FnOnce(&mut O)) {
         let mut queue = self.lock();
-        if queue.failed {
+        if queue.phase == Phase::Failed {
             return;
         }
         // What is durable but not let go yet must not be overtaken either.
@@ -191,7 +199,9 @@ impl<O: Outbox> Committer<O> {
     /// Takes no more; the driver ends once everything queued is durable.
     pub fn close(&self) {
         let mut queue = self.lock();
-        queue.closing = true;
+        if queue.phase == Phase::Open {
+            queue.phase = Phase::Closing;
+        }
         drop(queue);
         self.wake.notify_all();
     }
@@ -327,7 +337,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                     return Ok(Step::Unsure);
                 }
                 Err(error) => {
-                    self.committer.lock().failed = true;
+                    self.committer.lock().phase = Phase::Failed;
                     return Err(error);
                 }
             }
@@ -345,7 +355,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                 queue.in_flight = true;
                 Ok(open)
             }
-            _ if queue.closing => Err(Step::Closed),
+            _ if queue.phase != Phase::Open => Err(Step::Closed),
             _ => Err(Step::Idle),
         }
     }
@@ -396,7 +406,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
     /// Sleeps until something waits to be committed, or the committer is closed.
     pub fn wait(&self) {
         let mut queue = self.committer.lock();
-        while queue.open.iter().all(|open| !open.used) && !queue.closing {
+        while queue.open.iter().all(|open| !open.used) && queue.phase == Phase::Open {
             queue.waiting = true;
             let woken = self.committer.wake.wait(queue);
             queue = woken.unwrap_or_else(PoisonError::into_inner);

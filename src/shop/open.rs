@@ -178,9 +178,9 @@ impl Opened {
         system.close();
         shop.0.views.stop();
         let ended = tokio::task::spawn_blocking(move || {
-            let drivers = drivers.into_iter().map(|driver| driver.join().is_ok());
-            let drivers = drivers.fold(true, |all, one| all && one);
-            drivers && keeper.join().is_ok() && views.join().is_ok()
+            let mut ended: Vec<bool> = drivers.into_iter().map(|d| d.join().is_ok()).collect();
+            ended.extend([keeper.join().is_ok(), views.join().is_ok()]);
+            ended.into_iter().all(|ended| ended)
         });
         if !ended.await.unwrap_or(false) {
             tracing::error!("a thread of the store panicked");

@@ -146,8 +146,7 @@ impl Shop {
             Some((PAYMENT, payment.token.as_bytes())),
             gift.as_ref().map(|gift| (GIFT, gift.as_slice())),
         ];
-        let [Some(contact), Some(payment), gift] = keyring.seal_all(values).map_err(store_error)?
-        else {
+        let [Some(contact), Some(payment), gift] = keyring.seal_all(values)? else {
             unreachable!("a value is sealed where one was given")
         };
         let ttl_ms = self.system().settings.payment_ttl_ms;
@@ -194,7 +193,7 @@ impl Shop {
     ///
     /// # Errors
     /// It never was.
-    pub async fn settled(&self, order: OrderId, within: Duration) -> Result<Option<Order>, Error> {
+    async fn settled(&self, order: OrderId, within: Duration) -> Result<Option<Order>, Error> {
         let Ok(_permit) = self.0.waits.try_acquire() else { return Ok(None) };
         let (baton, waiting) = Baton::new();
         let read = order::Message::Read { baton, settled: true, replayed: false };
@@ -260,8 +259,10 @@ impl Shop {
     }
 }
 
-fn store_error(error: keyring::Error) -> Error {
-    Error::Store(error.to_string())
+impl From<keyring::Error> for Error {
+    fn from(error: keyring::Error) -> Self {
+        Error::Store(error.to_string())
+    }
 }
 
 impl Details {

@@ -190,7 +190,9 @@ impl Running {
         system.close();
         follower.stop();
         let join = move || {
-            drivers.into_iter().for_each(|driver| drop(driver.join()));
+            for driver in drivers {
+                drop(driver.join());
+            }
             views.join().unwrap();
         };
         tokio::task::spawn_blocking(join).await.unwrap();

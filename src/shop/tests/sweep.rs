@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{By, CartId, OrderId, Time, order::Step, sku},
-    journal::memory::Watch,
+    journal::{MemoryStore, memory::Watch},
     ports::{
         Clock as _,
         payments::{Answer, Fault, Faulty, Payments, Request},
@@ -45,7 +45,7 @@ struct Recording {
 impl Recording {
     async fn begin(world: &World) -> Recording {
         let running = world.open().await;
-        let log_bytes: Vec<u64> = world.disks.iter().map(|disk| disk.durable_bytes()).collect();
+        let log_bytes: Vec<u64> = world.disks.iter().map(MemoryStore::durable_bytes).collect();
         let at = running.shop.now();
         let cuts = Arc::new(Mutex::new(vec![
             Cut { at, log_bytes: vec![0; world.disks.len()], books_bytes: 0 },
