@@ -1,6 +1,14 @@
 //! What the door serves per second beside the load generator, against a route that does nothing.
 
-#![allow(clippy::expect_used, reason = "a bench without its shop has nothing to measure")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a bench prints rounded figures and may end where it can't go on"
+)]
 
 mod support;
 
