@@ -34,12 +34,18 @@ pub struct Length {
     pub rounds: usize,
 }
 
-/// Short with `--smoke`, which only shows that a bench still runs.
+/// Short with `--smoke`, which only shows that a bench still runs; `--seconds N` for one round of
+/// another length, to look at with a profiler.
 pub fn length() -> Length {
-    if std::env::args().any(|argument| argument == "--smoke") {
-        Length { each: Duration::from_millis(300), rounds: 1 }
-    } else {
-        Length { each: Duration::from_secs(4), rounds: 3 }
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.iter().any(|argument| argument == "--smoke") {
+        return Length { each: Duration::from_millis(300), rounds: 1 };
+    }
+    let seconds = arguments.iter().position(|argument| argument == "--seconds");
+    let seconds = seconds.and_then(|at| arguments.get(at + 1)).and_then(|n| n.parse().ok());
+    match seconds {
+        Some(seconds) => Length { each: Duration::from_secs(seconds), rounds: 1 },
+        None => Length { each: Duration::from_secs(4), rounds: 3 },
     }
 }
 

@@ -331,7 +331,7 @@ fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
     let thread = std::thread::Builder::new().name("checkpoint".to_owned());
     let run = move || {
         // Snapshots are for the next start: those who sell now go first.
-        let _ = rustix::process::nice(10);
+        let _ = rustix::process::nice(15);
         let mut ticks = 0_u32;
         while !system.is_closing() {
             std::thread::sleep(LOOK_EVERY);
