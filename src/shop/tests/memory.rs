@@ -198,7 +198,7 @@ impl Running {
         tokio::task::spawn_blocking(join).await.unwrap();
         system.end();
         drop((shop, follower));
-        for _ in 0..1_000 {
+        for _ in 0..MOST_STEPS {
             if Arc::strong_count(&system) == 1 {
                 return;
             }

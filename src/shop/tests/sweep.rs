@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{By, CartId, OrderId, Time, order::Step, sku},
-    journal::{MemoryStore, memory::Watch},
+    journal::memory::{MemoryStore, Watch},
     ports::{
         Clock as _,
         payments::{Answer, Fault, Faulty, Payments, Request},
