@@ -1,0 +1,43 @@
+//! The real process: killed under load, over and over; damaged, crowded and cramped stores.
+//!
+//! Clients keep a history of what they were told; whatever happens to the process, nothing they
+//! were told may turn out untrue. The binary is `DOORBUSTER_BIN`, else the one cargo built.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "what is not so fails the test"
+)]
+
+mod damage;
+mod end;
+mod history;
+mod kills;
+mod late;
+mod server;
+
+/// Splitmix64: all the randomness a test needs, from a seed it can print.
+#[derive(Clone, Debug)]
+struct Dice(u64);
+
+impl Dice {
+    /// From `DOORBUSTER_SEED`, else a new seed; printed either way.
+    fn throw() -> Dice {
+        let given = std::env::var("DOORBUSTER_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| getrandom::u64().unwrap());
+        println!("DOORBUSTER_SEED={seed}");
+        Dice(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.next() % most
+    }
+}
