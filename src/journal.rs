@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`position`], [`entry`] and [`batch`] are the bytes; [`log`] is what a shard's
 //! log promises, [`file`](mod@file) and [`memory`] keep the promise; [`keyring`] and [`secret`]
-//! hide personal data; [`state`] and [`checkpoint`] hold what can be rebuilt. Invariant of this
+//! hide personal data; [`layout`] says what lies where; [`state`] and [`checkpoint`] hold what can be rebuilt. Invariant of this
 //! folder: it imports `domain` and crates, and what it calls durable has been synced.
 
 pub mod batch;
@@ -15,6 +15,7 @@ pub mod entry;
 pub mod file;
 pub mod fold;
 pub mod keyring;
+pub mod layout;
 pub mod log;
 pub mod memory;
 pub mod position;
@@ -38,6 +39,7 @@ pub use disk::Failure;
 pub use entry::{EntryRef, Head};
 pub use file::FileLog;
 pub use keyring::Keyring;
+pub use layout::Layout;
 pub use log::{Error, LogReader, Mark, Opened, ShardLog, Visit};
 pub use memory::{MemoryLog, MemoryStore};
 pub use position::{Hash, Position, Tail};

@@ -102,7 +102,7 @@ pub fn check(folder: &Path, progress: &dyn Fn(u64, u64)) -> Result<Report, Error
             })?;
             if round == 0 && opened.mark == Mark::Unreadable {
                 let why = "no slot of the mark can be read: rot in the last synced batch would pass as a torn write";
-                report.findings.add("mark", store.log(shard).join("mark").display(), why);
+                report.findings.add("mark", store.layout().log(shard).join("mark").display(), why);
             }
         }
         replay.finish(&mut facts, &mut derived)?;

@@ -6,11 +6,9 @@ use super::{demo, fail, log, settings::Settings};
 use crate::{
     actors,
     http::{self, Door, DoorSettings, server},
-    journal, ports,
-    shop::{
-        self, Options,
-        open::{self, Layout},
-    },
+    journal::{self, Layout},
+    ports,
+    shop::{self, Options, open},
 };
 use std::{
     fs,

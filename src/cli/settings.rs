@@ -3,6 +3,7 @@
 //! Every value keeps where it came from, so that an error names the place to mend it. Secrets are
 //! never printed.
 
+use crate::journal::layout::MAX_SHARDS;
 use std::{
     collections::BTreeMap,
     env, fmt,
@@ -166,7 +167,7 @@ impl Settings {
             reservation_ttl_ms: number(&values, "reservation_ttl_ms", 600_000, 1, 30 * DAY_MS)?,
             payment_ttl_ms: number(&values, "payment_ttl_ms", 600_000, 1, 30 * DAY_MS)?,
             abandon_after_ms: number(&values, "abandon_after_ms", DAY_MS, 1, 365 * DAY_MS)?,
-            shards: number(&values, "shards", 1, 1, crate::shop::open::MAX_SHARDS)?,
+            shards: number(&values, "shards", 1, 1, MAX_SHARDS)?,
             most_commands: number(&values, "most_commands", 4_096, 1, 1_000_000)?,
             most_connections: number(&values, "most_connections", 16_384, 1, 1_000_000)?,
             most_sockets: number(&values, "most_sockets", 10_000, 0, 1_000_000)?,

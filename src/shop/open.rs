@@ -1,4 +1,4 @@
-//! A shop out of a folder: what lies where in a store, and in which order it is opened.
+//! A shop out of a folder: in which order the parts of a store are opened, and closed.
 
 use super::{Shop, lists};
 use crate::{
@@ -7,13 +7,13 @@ use crate::{
         system::{Ingredients, OpenError, Opening},
     },
     journal::{
-        self, Checkpoint, FileLog, Keyring, Mark, Secret, StateStore, file, state::SledStore,
+        self, Checkpoint, FileLog, Keyring, Layout, Mark, Secret, StateStore, file, layout,
+        state::SledStore,
     },
     ports::{self, Clock, payments::Simulator},
 };
-use serde::{Deserialize, Serialize};
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle,
@@ -22,67 +22,6 @@ use std::{
 
 /// How long a close waits for actors and handles to go.
 const ACTORS_END_WITHIN_MS: u32 = 1_000;
-
-/// What lies where in a store's folder.
-#[derive(Clone, Debug)]
-pub struct Layout(pub PathBuf);
-
-impl Layout {
-    /// Format and number of shards.
-    pub fn about(&self) -> PathBuf {
-        self.0.join("store.json")
-    }
-
-    /// One shard's log.
-    pub fn log(&self, shard: usize) -> PathBuf {
-        self.0.join("log").join(shard.to_string())
-    }
-
-    /// Snapshots, the due index and views: can be deleted.
-    pub fn state(&self) -> PathBuf {
-        self.0.join("state")
-    }
-
-    /// Up to where the state is complete.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.0.join("checkpoint")
-    }
-
-    /// Keys of personal data.
-    pub fn keys(&self) -> PathBuf {
-        self.0.join("keys")
-    }
-
-    /// What tokens are made with.
-    pub fn secret(&self) -> PathBuf {
-        self.0.join("secret")
-    }
-
-    /// The admin token, when none was given.
-    pub fn admin_token(&self) -> PathBuf {
-        self.0.join("admin_token")
-    }
-
-    /// The payment simulator's books.
-    pub fn payments(&self) -> PathBuf {
-        self.0.join("payments.jsonl")
-    }
-}
-
-/// What a store says about itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
-    /// The layout's version.
-    pub format: u32,
-    /// Fixed when the store is made.
-    pub shards: usize,
-}
-
-/// The layout's version today.
-const FORMAT: u32 = 1;
-
-/// Most shards of one store.
-pub const MAX_SHARDS: usize = 64;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -122,17 +61,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// `store.json` is not what it must be.
-    #[error("{path}: {why}")]
-    About {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong and what to do.
-        why: String,
-    },
-    /// A key file or the secret is gone while a log is there.
-    #[error("{0} is missing although the store has a log; restore it from a copy")]
-    Missing(PathBuf),
+    /// What the store says about itself.
+    #[error(transparent)]
+    Layout(#[from] layout::Error),
     /// The tree could not be opened.
     #[error(transparent)]
     Tree(#[from] OpenError),
@@ -196,46 +127,6 @@ impl Opened {
     }
 }
 
-/// Reads `store.json`; `None` when there is no store.
-///
-/// # Errors
-/// It can't be read, or a newer program wrote it.
-pub fn about(layout: &Layout) -> Result<Option<About>, Error> {
-    let path = layout.about();
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Io { path, source }),
-    };
-    let about: About = serde_json::from_slice(&bytes).map_err(|error| Error::About {
-        path: path.clone(),
-        why: format!("is not readable ({error}); restore it from a copy"),
-    })?;
-    if about.format != FORMAT || !(1..=MAX_SHARDS).contains(&about.shards) {
-        let why = format!("format {} with {} shards is unknown here", about.format, about.shards);
-        return Err(Error::About { path, why });
-    }
-    Ok(Some(about))
-}
-
-fn make(layout: &Layout, shards: usize) -> Result<About, Error> {
-    let path = layout.about();
-    if layout.log(0).exists() {
-        return Err(Error::Missing(path));
-    }
-    let io = |source| Error::Io { path: path.clone(), source };
-    fs::create_dir_all(&layout.0).map_err(io)?;
-    let about = About { format: FORMAT, shards: shards.clamp(1, MAX_SHARDS) };
-    let text = serde_json::to_string(&about)
-        .map_err(|error| Error::About { path: path.clone(), why: error.to_string() })?;
-    let temporary = layout.0.join("store.json.new");
-    fs::write(&temporary, text).map_err(io)?;
-    fs::File::open(&temporary).and_then(|file| file.sync_all()).map_err(io)?;
-    fs::rename(&temporary, &path).map_err(io)?;
-    fs::File::open(&layout.0).and_then(|folder| folder.sync_all()).map_err(io)?;
-    Ok(about)
-}
-
 /// Opens the store in `folder`, made if it is missing.
 ///
 /// # Errors
@@ -257,16 +148,16 @@ pub async fn open_with(
     on_fatal: Arc<dyn Fn(&journal::Error) + Send + Sync>,
 ) -> Result<Opened, Error> {
     let layout = Layout(folder.to_owned());
-    let found = about(&layout)?;
+    let found = layout.read()?;
     let is_new = found.is_none();
     let about = match found {
         Some(about) => about,
-        None => make(&layout, options.shards)?,
+        None => layout.make(options.shards)?,
     };
     if layout.log(0).exists() {
         for needed in [layout.keys(), layout.secret()] {
             if !needed.exists() {
-                return Err(Error::Missing(needed));
+                return Err(layout::Error::Missing(needed).into());
             }
         }
     }

@@ -45,7 +45,7 @@ impl Drop for Folder {
 impl State {
     /// `None`, and a note, when a start would throw the state away.
     pub(super) fn copy(store: &Store, notes: &mut Notes) -> Result<Option<State>, Error> {
-        let from = store.folder().join("state");
+        let from = store.layout().state();
         if !from.is_dir() {
             notes.add("there is no state folder; a start derives it again");
             return Ok(None);
@@ -53,7 +53,7 @@ impl State {
         let folder = scratch()?;
         copy_folder(&from, &folder.0).map_err(|source| Error::Io { path: from, source })?;
         let (copy, was_reset) = SledStore::open_or_reset(&folder.0, CACHE_BYTES)?;
-        let in_file = Checkpoint::in_file(&store.folder().join("checkpoint"));
+        let in_file = Checkpoint::in_file(&store.layout().checkpoint());
         let in_file = in_file.map_err(state::Error::from)?;
         let usable = Checkpoint::usable(Checkpoint::in_store(&copy)?, in_file.as_ref());
         let usable = usable.filter(|at| !was_reset && at.shards.len() == store.shards);

@@ -23,7 +23,7 @@ pub(super) fn compare(
     facts: &Facts,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let path = store.folder().join("payments.jsonl");
+    let path = store.layout().payments();
     if !path.exists() {
         if books.orders.values().any(|order| order.authorised > 0) {
             report.notes.add("there is no payments.jsonl: what the provider says is not compared");

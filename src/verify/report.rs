@@ -103,7 +103,7 @@ pub struct Report {
 impl Report {
     pub(super) fn new(store: &Store) -> Report {
         Report {
-            store: store.folder().display().to_string(),
+            store: store.layout().folder().display().to_string(),
             shards: store.shards,
             batches: 0,
             entries: 0,

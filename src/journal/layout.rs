@@ -1,0 +1,185 @@
+//! What lies where in a store's folder, and what the store says about itself.
+//!
+//! The server opens by it, the auditor and the exporter read by it. Invariant: the number of
+//! shards is written before the first log and never changes.
+
+use super::disk::{self, Failure};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The layout's version today.
+const FORMAT: u32 = 1;
+
+/// Most shards of one store.
+pub const MAX_SHARDS: usize = 64;
+
+/// A store's folder.
+#[derive(Clone, Debug)]
+pub struct Layout(pub PathBuf);
+
+/// What a store says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The layout's version.
+    pub format: u32,
+    /// Fixed when the store is made.
+    pub shards: usize,
+}
+
+/// Why a store's own description is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not what it must be.
+    #[error("{}: {why}", path.display())]
+    About {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A file is gone while a log is there.
+    #[error("{} is missing although the store has a log; restore it from a copy", .0.display())]
+    Missing(PathBuf),
+    /// It can't be read or written.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl Layout {
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// Format and number of shards.
+    #[must_use]
+    pub fn about(&self) -> PathBuf {
+        self.0.join("store.json")
+    }
+
+    /// One shard's log.
+    #[must_use]
+    pub fn log(&self, shard: usize) -> PathBuf {
+        self.0.join("log").join(shard.to_string())
+    }
+
+    /// Snapshots, the due index and views: can be deleted.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    /// Up to where the state is complete.
+    #[must_use]
+    pub fn checkpoint(&self) -> PathBuf {
+        self.0.join("checkpoint")
+    }
+
+    /// Keys of personal data.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("keys")
+    }
+
+    /// What tokens are made with.
+    #[must_use]
+    pub fn secret(&self) -> PathBuf {
+        self.0.join("secret")
+    }
+
+    /// The admin token, when none was given.
+    #[must_use]
+    pub fn admin_token(&self) -> PathBuf {
+        self.0.join("admin_token")
+    }
+
+    /// The payment simulator's books.
+    #[must_use]
+    pub fn payments(&self) -> PathBuf {
+        self.0.join("payments.jsonl")
+    }
+
+    /// Reads what the store says about itself; `None` when there is no store.
+    ///
+    /// # Errors
+    /// It can't be read, or another program wrote it.
+    pub fn read(&self) -> Result<Option<About>, Error> {
+        let path = self.about();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Failure::new("reading", &path, source).into()),
+        };
+        let about: About = serde_json::from_slice(&bytes).map_err(|error| Error::About {
+            path: path.clone(),
+            why: format!("is not readable ({error}); restore it from a copy"),
+        })?;
+        let About { format, shards } = about;
+        if format != FORMAT || !(1..=MAX_SHARDS).contains(&shards) {
+            let why = format!("format {format} with {shards} shards is unknown to this program");
+            return Err(Error::About { path, why });
+        }
+        Ok(Some(about))
+    }
+
+    /// Makes a store of so many shards, durably.
+    ///
+    /// # Errors
+    /// It can't be written, or there is a log that has lost its description.
+    pub fn make(&self, shards: usize) -> Result<About, Error> {
+        let path = self.about();
+        if self.log(0).exists() {
+            return Err(Error::Missing(path));
+        }
+        let about = About { format: FORMAT, shards: shards.clamp(1, MAX_SHARDS) };
+        let text = serde_json::to_vec(&about)
+            .map_err(|error| Error::About { path: path.clone(), why: error.to_string() })?;
+        disk::create_folder(&self.0)?;
+        disk::replace(&path, &text)?;
+        Ok(about)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_says_the_same_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout(folder.path().join("a/store"));
+        assert_eq!(layout.read().unwrap(), None);
+        let made = layout.make(3).unwrap();
+        assert_eq!(made, About { format: FORMAT, shards: 3 });
+        assert_eq!(layout.read().unwrap(), Some(made));
+    }
+
+    #[test]
+    fn what_another_program_wrote_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout(folder.path().to_owned());
+        for about in [
+            r#"{"format":2,"shards":1}"#,
+            r#"{"format":1,"shards":0}"#,
+            r#"{"format":1,"shards":65}"#,
+            "rubbish",
+        ] {
+            fs::write(layout.about(), about).unwrap();
+            let why = layout.read().unwrap_err().to_string();
+            assert!(why.contains("store.json: "), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_log_without_its_description_is_no_new_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout(folder.path().to_owned());
+        fs::create_dir_all(layout.log(0)).unwrap();
+        let why = layout.make(1).unwrap_err().to_string();
+        assert!(why.contains("store.json is missing although the store has a log"), "{why}");
+    }
+}
