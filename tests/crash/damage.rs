@@ -50,10 +50,7 @@ fn end(store: &Path, shard: usize) -> u64 {
 
 /// Both refuse with code 2 and name the segment; `verify` changes nothing, nor does `serve`.
 fn is_refused_by_name(store: &Path, segment: &Path, what: &str) {
-    let serve = match Server::start(store, &[]) {
-        Ok(_) => panic!("{what} is served"),
-        Err(output) => output,
-    };
+    let Err(serve) = Server::start(store, &[]) else { panic!("{what} is served") };
     for output in [serve, verify(store)] {
         let words = said(&output);
         assert_eq!(output.status.code(), Some(2), "{what}: {words}");
@@ -117,6 +114,9 @@ async fn answers(client: &mut Client, orders: &[Told]) -> Vec<Value> {
     answers
 }
 
+/// What is done to the folder of what is derived.
+type Damage = fn(&Path);
+
 /// Overwrites part of every file below a folder.
 fn scribble(folder: &Path, part: impl Fn(u64) -> (u64, usize)) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -138,10 +138,10 @@ async fn what_is_derived_is_rebuilt_with_the_same_answers() {
     let (whole, orders) = used("3").await;
     let server = Server::must_start(whole.path(), &[]);
     // Whatever was still under way settles before it is read.
-    pause(Duration::from_millis(1_000)).await;
+    pause(Duration::from_secs(1)).await;
     let before = answers(&mut server.client(), &orders).await;
     server.end();
-    let damages: [(&str, fn(&Path)); 5] = [
+    let damages: [(&str, Damage); 5] = [
         ("deleted", |state| fs::remove_dir_all(state).unwrap()),
         ("begins with garbage", |state| scribble(state, |_| (0, 512))),
         ("has garbage in the middle", |state| scribble(state, |len| (len / 2, 4_096))),

@@ -175,7 +175,7 @@ async fn killed_again_and_again(shards: &str) {
     let mut client = server.client();
     sale.look_back(&mut client, known, &mut dice).await;
     let ends = sale.ends(&mut client).await;
-    pause(Duration::from_millis(2_000)).await;
+    pause(Duration::from_secs(2)).await;
     let is_confirmed = |end: &&(String, Told)| end.0 == "confirmed";
     for (sku, units) in SKUS.iter().zip(UNITS) {
         let confirmed = ends.values().filter(is_confirmed).map(|(_, told)| &told.sent);
@@ -190,7 +190,7 @@ async fn killed_again_and_again(shards: &str) {
     let confirmed = ends.iter().filter(|(_, end)| is_confirmed(end));
     let once: BTreeMap<String, u32> = confirmed.map(|(id, _)| (id.clone(), 1)).collect();
     assert_eq!(charges(&store), once, "one charge for each confirmed order, none for others");
-    report(shards, &sale, &ends, late::expiries(&store, &sale.lives));
+    report(shards, &sale, &ends, &late::expiries(&store, &sale.lives));
 }
 
 impl Sale {
@@ -201,7 +201,7 @@ impl Sale {
     }
 }
 
-fn report(shards: &str, sale: &Sale, ends: &BTreeMap<String, (String, Told)>, late: late::Late) {
+fn report(shards: &str, sale: &Sale, ends: &BTreeMap<String, (String, Told)>, late: &late::Late) {
     let confirmed = ends.values().filter(|(status, _)| status == "confirmed").count();
     let slowest = sale.ready_after.iter().max().unwrap();
     println!(
