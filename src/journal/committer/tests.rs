@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{By, CommandId, EntityId, Sku, Time, sku},
-    journal::{LogReader as _, MemoryLog, MemoryStore, memory::Fault},
+    journal::{LogReader as _, MemoryLog, MemoryStore, ShardLog as _, memory::Fault},
 };
 use uuid::Uuid;
 
