@@ -32,8 +32,20 @@ pub enum What {
     Events(Events),
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  doorbuster export events > events.jsonl
+      everything
+  doorbuster export events --from 17050933
+      what came after the entry at 17050932
+  doorbuster export events | grep '\"entity\":\"sku:TEE-RED-M\"'
+      the history of one SKU
+
+Each line: shard, position, entity, sequence, at, by, command, event, version, data.";
+
 /// Which events.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Events {
     /// The store's folder.
     #[arg(long, env = "DOORBUSTER_STORE", default_value = "data/store", value_name = "DIR")]

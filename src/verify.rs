@@ -35,6 +35,7 @@ use std::{
 /// Exit code 0 when they do, 1 with a list of what does not, 2 when the store can't be read: in
 /// use by a server, missing, or damaged (the message names file and offset).
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The store's folder.
     #[arg(long, env = "DOORBUSTER_STORE", default_value = "data/store", value_name = "DIR")]
@@ -43,6 +44,14 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  doorbuster verify
+      ends with `all books balance`; a note is something still on its way, such as an
+      order that a kill left half paid: the next start goes on with it
+  doorbuster verify --store /backup/store --json
+      the same on a copy, for a script";
 
 /// Log bytes per round; their entities take about as much memory.
 const ROUND_BYTES: u64 = 1 << 30;

@@ -52,7 +52,7 @@ pub struct Args {
     admin_token: Option<String>,
 
     /// The shop's store, where its admin token lies when none is given
-    #[arg(long, value_name = "DIR", default_value = "data/store")]
+    #[arg(long, env = "DOORBUSTER_STORE", value_name = "DIR", default_value = "data/store")]
     store: PathBuf,
 
     /// Race for this SKU instead of a new product

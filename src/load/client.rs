@@ -116,6 +116,7 @@ pub struct Client {
     host: HeaderValue,
     deadline: Duration,
     link: Option<Link>,
+    gone: bool,
 }
 
 impl Client {
@@ -123,7 +124,17 @@ impl Client {
     pub fn new(target: &Target) -> Client {
         let host = HeaderValue::from_str(target.authority())
             .unwrap_or_else(|_| unreachable!("an authority that parsed is a header value"));
-        Client { target: target.clone(), host, deadline: DEADLINE, link: None }
+        Client { target: target.clone(), host, deadline: DEADLINE, link: None, gone: false }
+    }
+
+    /// Whether the server was given up on and has not answered since.
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Gives up on a server that nobody reaches, until it answers again.
+    pub fn give_up(&mut self) {
+        self.gone = true;
     }
 
     /// Connects ahead of the first call, which meets and reports what goes wrong here.
@@ -184,6 +195,7 @@ impl Client {
         };
         let answer = link.exchange(request).await?;
         self.link = Some(link);
+        self.gone = false;
         Ok(answer)
     }
 }

@@ -21,7 +21,8 @@ use tokio::time::Instant;
 
 /// Most repeats of one call.
 const REPEATS_MAX: u32 = 40;
-/// Longest time spent on repeating one call.
+/// Longest time spent on repeating one call. Once it was spent on a server that nobody reaches,
+/// the worker's next calls are tried once: a rush against a dead shop ends.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// First pause when the shop named none; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(25);
@@ -29,6 +30,9 @@ const PAUSE: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long an order that was placed may take to be settled.
 const SETTLE: Duration = Duration::from_secs(60);
+
+/// What a call without a server ends in.
+const NO_CONNECTION: &str = "no connection";
 
 /// What one shopper is out for.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +192,7 @@ pub async fn persist(
     body: Bytes,
 ) -> (Result<Answer, Outcome>, u32) {
     let begun = Instant::now();
+    let patience = if client.is_gone() { Duration::ZERO } else { PATIENCE };
     let mut pause = PAUSE;
     let mut unknown = 0;
     for repeats in 0.. {
@@ -201,7 +206,10 @@ pub async fn persist(
             }
         };
         let next = asked.unwrap_or(pause);
-        if repeats == REPEATS_MAX || begun.elapsed() + next > PATIENCE {
+        if repeats == REPEATS_MAX || begun.elapsed() + next > patience {
+            if outcome.name() == NO_CONNECTION {
+                client.give_up();
+            }
             return (Err(outcome), unknown);
         }
         tally.retry(outcome.name());
@@ -224,7 +232,7 @@ fn judge(answer: Result<Answer, Error>) -> Verdict {
         Ok(answer) => answer,
         Err(error) => {
             let (name, was_unknown) = match error {
-                Error::Connect { .. } => ("no connection", false),
+                Error::Connect { .. } => (NO_CONNECTION, false),
                 Error::Lost(_) => ("connection lost", true),
                 Error::Body(_) => ("answer cut off", true),
                 // It has waited longer than any patience; asking again would hide a hang.
@@ -283,7 +291,7 @@ async fn wait(pause: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::target::Target, *};
     use hyper::header::HeaderMap;
 
     fn judged(status: u16, body: &'static str) -> String {
@@ -294,6 +302,23 @@ mod tests {
             Verdict::Final(outcome) => format!("{outcome:?}"),
             Verdict::Again { pause, was_unknown, .. } => format!("{pause:?} {was_unknown}"),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_gone_is_waited_for_once() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let mut client = Client::new(&Target::parse(&url).unwrap());
+        let mut tally = Tally::default();
+        let mut took = vec![];
+        for _ in 0..2 {
+            let begun = Instant::now();
+            let call = persist(&mut client, &mut tally, Method::GET, "/", &[], Bytes::new());
+            assert_eq!(call.await.0.unwrap_err().name(), NO_CONNECTION);
+            took.push(begun.elapsed());
+        }
+        assert!(took[0] > PATIENCE - PAUSE_MAX && took[1] < PAUSE, "{took:?}");
     }
 
     #[test]

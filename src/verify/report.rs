@@ -11,6 +11,9 @@ use std::{collections::BTreeMap, fmt};
 /// Findings and notes that are kept word for word.
 const KEPT: usize = 1_000;
 
+/// Notes that are printed for people: after a kill each order under way may have one.
+const NOTES_SHOWN: usize = 10;
+
 /// One thing that does not balance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -164,8 +167,11 @@ impl fmt::Display for Report {
                  {confirmed} confirmed, {to_be_refunded} to be refunded"
             )?;
         }
-        for note in self.notes() {
+        for note in self.notes().iter().take(NOTES_SHOWN) {
             writeln!(f, "note: {note}")?;
+        }
+        if let Some(more @ 1..) = self.notes().len().checked_sub(NOTES_SHOWN) {
+            writeln!(f, "and {more} more notes; --json has them")?;
         }
         for Finding { check, place, what } in self.findings() {
             writeln!(f, "{check}: {place}: {what}")?;
