@@ -16,17 +16,22 @@ use tokio::sync::Notify;
 /// The longest sleep: the clock is checked this often, too.
 const LONGEST_SLEEP_MS: u64 = 1_000;
 
-/// The queue of deadlines.
+/// Queues that entities are spread over, so that actors seldom wait for each other's note.
+const QUEUES: usize = 16;
+
+type Queue = BTreeSet<(Time, EntityId)>;
+
+/// The deadlines in memory.
 #[derive(Default)]
 pub struct Timekeeper {
-    queue: Mutex<BTreeSet<(Time, EntityId)>>,
+    queues: [Mutex<Queue>; QUEUES],
     earlier: Notify,
 }
 
 impl Timekeeper {
     /// Replaces what is noted for an entity.
     pub fn note(&self, id: &EntityId, before: Option<Time>, due: Option<Time>) {
-        let mut queue = self.lock();
+        let mut queue = self.queue_of(id);
         if let Some(before) = before {
             queue.remove(&(before, id.clone()));
         }
@@ -46,27 +51,36 @@ impl Timekeeper {
 
     /// How many deadlines are noted.
     pub fn noted(&self) -> usize {
-        self.lock().len()
+        self.queues.iter().map(|queue| lock(queue).len()).sum()
     }
 
     /// The earliest deadline.
     pub fn first(&self) -> Option<Time> {
-        self.lock().first().map(|(due, _)| *due)
+        self.queues.iter().filter_map(|queue| lock(queue).first().map(|(due, _)| *due)).min()
     }
 
     /// Takes out all that is due.
     pub fn due(&self, now: Time) -> Vec<EntityId> {
-        let mut queue = self.lock();
         let mut due = vec![];
-        while queue.first().is_some_and(|(at, _)| *at <= now) {
-            due.extend(queue.pop_first().map(|(_, id)| id));
+        for queue in &self.queues {
+            let mut queue = lock(queue);
+            while queue.first().is_some_and(|(at, _)| *at <= now) {
+                due.extend(queue.pop_first().map(|(_, id)| id));
+            }
         }
         due
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<(Time, EntityId)>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue_of(&self, id: &EntityId) -> MutexGuard<'_, Queue> {
+        match self.queues.get(crate::journal::shard_of(id, QUEUES)) {
+            Some(queue) => lock(queue),
+            None => unreachable!("a shard is below the number of shards"),
+        }
     }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Wakes what is due until the system closes.

@@ -12,6 +12,7 @@ pub use driver::{Driver, Release, Released, Step};
 use super::{BatchBuilder, MAX_BATCH_BYTES, Position, batch::Cut, codec};
 use crate::domain::{Context, EntityId, machine::Event};
 use std::{
+    cell::RefCell,
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -124,36 +125,24 @@ impl<O: Outbox> Committer<O> {
         events: impl IntoIterator<Item = &'e (Context, E)>,
         ride: impl FnOnce(&mut O, usize),
     ) -> Result<(), Refused> {
-        let mut queue = self.lock();
-        if queue.phase == Phase::Failed {
-            return Err(Refused::Failed);
-        }
-        let open = queue.last();
-        let (cut, start, known) = (open.builder.cut(), open.builder.bytes(), open.entries.len());
-        let mut last = 0;
-        for (sequence, (context, event)) in (first_sequence..).zip(events) {
-            let written = open.builder.entry(entity, sequence, E::VERSION, context, |buffer| {
-                codec::encode(event, buffer)
-            });
-            match written {
-                Ok(offset) => last = offset,
-                Err(error) => {
-                    open.builder.truncate(cut);
-                    open.entries.truncate(known);
-                    return Err(error.into());
-                }
+        DRAFT.with_borrow_mut(|draft| {
+            let events = (first_sequence..).zip(events);
+            draft.write(
+                entity,
+                events.map(|(sequence, (context, event))| (sequence, context, event)),
+            )?;
+            let mut queue = self.lock();
+            if queue.phase == Phase::Failed {
+                return Err(Refused::Failed);
             }
-            open.entries.push((entity.clone(), last));
-        }
-        if open.builder.bytes() > MAX_BATCH_BYTES {
-            last = queue.overflow(cut, start, known)?;
-        }
-        let open = queue.last();
-        open.used = true;
-        open.since.get_or_insert_with(Instant::now);
-        ride(&mut open.outbox, last);
-        self.rouse(queue);
-        Ok(())
+            let open = queue.room_for(draft.builder.bytes());
+            let last = draft.join(entity, open);
+            open.used = true;
+            open.since.get_or_insert_with(Instant::now);
+            ride(&mut open.outbox, last);
+            self.rouse(queue);
+            Ok(())
+        })
     }
 
     /// Lets `ride` go behind everything appended so far; at once when all of it is durable.
@@ -245,20 +234,56 @@ impl<O: Outbox> Queue<O> {
         }
     }
 
-    /// Moves the decision behind `cut` into a batch of its own; returns its last entry's offset.
-    fn overflow(&mut self, cut: Cut, start: usize, known: usize) -> Result<usize, Refused> {
-        let mut next = self.spare.pop().unwrap_or_default();
-        let full = self.last();
-        let moved = start.saturating_sub(next.builder.bytes());
-        full.builder.split_off(cut, &mut next.builder);
-        next.entries.extend(full.entries.drain(known..).map(|(id, offset)| (id, offset - moved)));
-        let bytes = next.builder.bytes();
-        if bytes > MAX_BATCH_BYTES {
-            return Err(Refused::TooLarge(bytes));
+    /// A batch that can take so many more bytes, header included.
+    fn room_for(&mut self, bytes: usize) -> &mut Open<O> {
+        let full = self.open.back().is_some_and(|open| {
+            !open.builder.is_empty() && open.builder.bytes().saturating_add(bytes) > MAX_BATCH_BYTES
+        });
+        if full {
+            let next = self.spare.pop().unwrap_or_default();
+            self.open.push_back(next);
         }
-        let last = next.entries.last().map_or(0, |(_, offset)| *offset);
-        self.open.push_back(next);
-        Ok(last)
+        self.last()
+    }
+}
+
+thread_local! {
+    /// Where a decision is encoded, so that the lock is held for a copy only.
+    static DRAFT: RefCell<Draft> = RefCell::default();
+}
+
+/// One decision as bytes.
+#[derive(Default)]
+struct Draft {
+    builder: BatchBuilder,
+    offsets: Vec<usize>,
+}
+
+impl Draft {
+    fn write<'e, E: Event>(
+        &mut self,
+        entity: &EntityId,
+        events: impl Iterator<Item = (u64, &'e Context, &'e E)>,
+    ) -> Result<(), Refused> {
+        self.builder.clear();
+        self.offsets.clear();
+        for (sequence, context, event) in events {
+            let offset = self.builder.entry(entity, sequence, E::VERSION, context, |buffer| {
+                codec::encode(event, buffer)
+            })?;
+            self.offsets.push(offset);
+        }
+        let bytes = self.builder.bytes();
+        if bytes > MAX_BATCH_BYTES { Err(Refused::TooLarge(bytes)) } else { Ok(()) }
+    }
+
+    /// Moves the decision to the end of `open`; returns the offset of its last entry there.
+    fn join<O: Outbox>(&mut self, entity: &EntityId, open: &mut Open<O>) -> usize {
+        let moved = open.builder.bytes().saturating_sub(Cut::START.bytes());
+        self.builder.split_off(Cut::START, &mut open.builder);
+        let offsets = self.offsets.iter().map(|offset| offset.saturating_add(moved));
+        open.entries.extend(offsets.map(|offset| (entity.clone(), offset)));
+        open.entries.last().map_or(0, |(_, offset)| *offset)
     }
 }
 

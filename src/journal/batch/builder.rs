@@ -37,6 +37,17 @@ pub struct BatchBuilder {
     entries: u32,
 }
 
+impl Cut {
+    /// Where every batch starts: behind the room for its header.
+    pub const START: Cut = Cut { bytes: HEADER_BYTES, entries: 0 };
+
+    /// Bytes before it, header included.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+}
+
 impl Default for BatchBuilder {
     fn default() -> Self {
         BatchBuilder { buffer: vec![0; HEADER_BYTES], entries: 0 }
