@@ -138,8 +138,15 @@ async fn what_is_derived_is_rebuilt_with_the_same_answers() {
     let (whole, orders) = used("3").await;
     let server = Server::must_start(whole.path(), &[]);
     // Whatever was still under way settles before it is read.
-    pause(Duration::from_secs(1)).await;
-    let before = answers(&mut server.client(), &orders).await;
+    let mut before = vec![];
+    for _ in 0..30 {
+        pause(Duration::from_millis(500)).await;
+        let now = answers(&mut server.client(), &orders).await;
+        if before == now && now.iter().all(|answer| answer["status"] != "placed") {
+            break;
+        }
+        before = now;
+    }
     server.end();
     let damages: [(&str, Damage); 5] = [
         ("deleted", |state| fs::remove_dir_all(state).unwrap()),
@@ -153,7 +160,14 @@ async fn what_is_derived_is_rebuilt_with_the_same_answers() {
         damage(&store.path().join("state"));
         let server = Server::start(store.path(), &[]);
         let server = server.unwrap_or_else(|output| panic!("{what}: {}", said(&output)));
-        let after = answers(&mut server.client(), &orders).await;
+        let mut after = answers(&mut server.client(), &orders).await;
+        for _ in 0..50 {
+            if before == after {
+                break; // views may lag while they are rebuilt
+            }
+            pause(Duration::from_millis(100)).await;
+            after = answers(&mut server.client(), &orders).await;
+        }
         for (before, after) in before.iter().zip(&after) {
             assert_eq!(before, after, "the state {what}");
         }
