@@ -1,8 +1,8 @@
 //! What happens now, over WebSocket: the stock of SKUs and the course of an order.
 //!
-//! Reading order: [`frames`] encodes each change of a SKU once for everybody; [`stock`](mod@stock)
-//! and [`order`](mod@order) are the two kinds of sockets. Invariant: a slow client costs nobody
-//! else anything: it skips values in between, and is dropped when it takes nothing for 5 s.
+//! Reading order: `frames` encodes each change of a SKU once for everybody; `stock` and `order`
+//! are the two kinds of sockets. Invariant: a slow client costs nobody else anything: it skips
+//! values in between, and is dropped when it takes nothing for 5 s.
 
 mod frames;
 mod order;
