@@ -4,7 +4,10 @@ use crate::{
     journal::{self, Position},
     views::board::{Level, Slot},
 };
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// Something that waits for a sync: an answer, a message to another shard, a call to a provider.
 pub type Parcel = Box<dyn FnOnce() + Send>;
@@ -45,7 +48,28 @@ impl journal::Outbox for Outbox {
             slot.publish(level, base.plus(offset));
         }
         for parcel in self.parcels.drain(..) {
-            parcel();
+            // One that panics must not keep the others of the shard from ever leaving.
+            if catch_unwind(AssertUnwindSafe(parcel)).is_err() {
+                tracing::error!("a parcel panicked on its way out");
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Outbox as _;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn a_parcel_that_panics_keeps_no_other_back() {
+        let arrived = Arc::new(AtomicBool::new(false));
+        let mut outbox = Outbox::default();
+        outbox.put(Box::new(|| panic!("broken by a test")));
+        let seen = arrived.clone();
+        outbox.put(Box::new(move || seen.store(true, Ordering::Relaxed)));
+        outbox.release(Position(0));
+        assert!(arrived.load(Ordering::Relaxed));
     }
 }
