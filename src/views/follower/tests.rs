@@ -47,13 +47,13 @@ fn entries(store: &MemoryStateStore) -> Vec<usize> {
 
 #[test]
 fn passes_are_bounded_and_go_on_until_nothing_is_left() {
-    let (pen, store) = (written(3500), Arc::default());
+    let (pen, store) = (written(14_000), Arc::default());
     let follower = follow(&pen, &store);
     assert!(follower.pass().unwrap(), "one pass is not enough");
     assert!(follower.lag().iter().any(|lag| lag.bytes > 0));
     while follower.pass().unwrap() {}
     assert!(follower.lag().iter().all(|lag| lag.bytes == 0 && lag.seconds == 0.0));
-    assert_eq!(entries(&store), [500; 7]);
+    assert_eq!(entries(&store), [2_000; 7]);
 }
 
 #[test]
