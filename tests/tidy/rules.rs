@@ -62,7 +62,7 @@ const REGISTRIES: [&str; 12] = [
     concat!("docker", ".io"),
     concat!("ghcr", ".io"),
     concat!("quay", ".io"),
-    concat!("deb.", "debian.org"),
+    concat!("deb.", "debian", ".org"),
 ];
 
 const HOMES: [&str; 3] = [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/")];
