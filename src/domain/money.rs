@@ -21,7 +21,10 @@ impl Currency {
     /// The three letters.
     #[must_use]
     pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+        match std::str::from_utf8(&self.0) {
+            Ok(code) => code,
+            Err(_) => unreachable!("a currency is made by `parse`, of three letters"),
+        }
     }
 
     /// Digits behind the decimal point: 2 for USD, 0 for JPY, 3 for KWD.
