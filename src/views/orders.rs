@@ -4,16 +4,27 @@
 //! never was and is in no list, since only `Placed` puts it here.
 //!
 //! ```text
-//! orders           at (8 bytes, big-endian)  order (16)                 -> nothing
-//! orders_by_buyer  buyer (16, big-endian)    at (8)      order (16)     -> nothing
+//! orders           order (24 bytes)                  -> older orders, 24 bytes each
+//! orders_by_buyer  buyer (16, big-endian)  order (24) -> older orders of this buyer
 //! ```
+//! An order stands as the time it was placed at (8 bytes, big-endian) and its id. One put holds
+//! all orders of a pass that were placed in the same stretch of 128 ms, under its newest: in a
+//! rush a pass costs two puts, not thousands. Whoever lists reads a whole stretch at once, so
+//! neither several shards nor a pass folded again after a crash disturb the order.
 
 use super::{Error, View, cursor};
 use crate::{
     domain::{Kind, OrderId, Time, machine, order, sku::Buyer},
-    journal::{BatchRef, EntryRef, StateStore, Tree, codec},
+    journal::{
+        BatchRef, EntryRef, StateStore, Tree, codec,
+        state::{Order, Pair},
+    },
 };
 use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 use uuid::Uuid;
 
 /// The view's name.
@@ -48,26 +59,66 @@ impl View for Orders {
     }
 
     fn fold(&self, store: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error> {
+        let mut stretches = Stretches::new();
         let entries = batches.iter().flat_map(BatchRef::entries);
         for entry in entries.filter(|entry| entry.kind == Kind::Order && entry.sequence == 1) {
             match codec::decode::<First>(&entry) {
-                Ok(First::Placed(Who { email })) => place(store, &entry, email)?,
+                Ok(First::Placed(Who { email })) => {
+                    let line = line(&entry);
+                    let mut add = |prefix| {
+                        let lines: &mut BTreeSet<Line> =
+                            stretches.entry((prefix, stretch(&line))).or_default();
+                        lines.insert(line);
+                    };
+                    add(None);
+                    add(Some(email.0));
+                }
                 Err(error) => {
                     tracing::error!(%error, position = entry.position.0, "an order is in no list");
                 }
             }
         }
+        for ((buyer, _), lines) in stretches {
+            put(store, buyer, lines)?;
+        }
         Ok(())
     }
 }
 
-fn place(store: &dyn StateStore, entry: &EntryRef<'_>, buyer: Buyer) -> Result<(), Error> {
-    let mut by_buyer = buyer.0.to_be_bytes().to_vec();
-    by_buyer.extend(entry.context.now.0.max(0).to_be_bytes());
-    by_buyer.extend(entry.id);
-    let (_, by_time) = by_buyer.split_at_checked(16).unwrap_or_default();
-    store.put(Tree::Orders, by_time, &[])?;
-    store.put(Tree::OrdersByBuyer, &by_buyer, &[])?;
+/// An order in the lists: when it was placed, and its id.
+type Line = [u8; 24];
+
+/// Orders by buyer, or all, and by stretch.
+type Stretches = BTreeMap<(Option<u128>, u64), BTreeSet<Line>>;
+
+fn line(entry: &EntryRef<'_>) -> Line {
+    let mut line = [0; 24];
+    let at = entry.context.now.0.max(0).to_be_bytes();
+    for (to, from) in line.iter_mut().zip(at.iter().chain(entry.id)) {
+        *to = *from;
+    }
+    line
+}
+
+/// Which stretch of time a line belongs to.
+fn stretch(line: &Line) -> u64 {
+    line.first_chunk::<8>().map_or(0, |at| u64::from_be_bytes(*at) >> 7)
+}
+
+fn put(
+    store: &dyn StateStore,
+    buyer: Option<u128>,
+    mut lines: BTreeSet<Line>,
+) -> Result<(), Error> {
+    let Some(newest) = lines.pop_last() else { return Ok(()) };
+    let older: Vec<u8> = lines.into_iter().flatten().collect();
+    match buyer {
+        None => store.put(Tree::Orders, &newest, &older)?,
+        Some(buyer) => {
+            let key = [buyer.to_be_bytes().as_slice(), &newest].concat();
+            store.put(Tree::OrdersByBuyer, &key, &older)?;
+        }
+    }
     Ok(())
 }
 
@@ -104,6 +155,9 @@ pub fn page_of(
     list(store, Tree::OrdersByBuyer, &buyer.0.to_be_bytes(), cursor, limit)
 }
 
+/// Stretches that are read at once.
+const STRETCHES: usize = 16;
+
 fn list(
     store: &dyn StateStore,
     tree: Tree,
@@ -111,17 +165,73 @@ fn list(
     cursor: Option<&str>,
     limit: usize,
 ) -> Result<Page, Error> {
-    let after = cursor.and_then(cursor::key).filter(|key| key.starts_with(prefix));
-    let (pairs, more) = cursor::page(store, tree, prefix, after.as_deref(), limit)?;
-    let next = pairs.last().filter(|_| more).map(|(key, _)| cursor::text(key));
-    Ok((pairs.iter().filter_map(|(key, _)| placed(key)).collect(), next))
+    let given = cursor.and_then(cursor::key).and_then(|key| last_line(key.strip_prefix(prefix)?));
+    let mut page = Listing { given, found: vec![], stretch: BTreeSet::new() };
+    // The stretch of the line that was given last may hold older ones.
+    let mut end = given.map(|line| {
+        let next = stretch(&line).saturating_add(1) << 7;
+        [prefix, &next.to_be_bytes()].concat()
+    });
+    while page.found.len() <= limit {
+        let pairs = match &end {
+            None => store.scan_prefix(tree, prefix, Order::Descending, STRETCHES)?,
+            Some(end) => {
+                let range = (Bound::Included(prefix), Bound::Excluded(end.as_slice()));
+                store.scan(tree, range, Order::Descending, STRETCHES)?
+            }
+        };
+        page.extend(&pairs);
+        let Some((key, _)) = pairs.into_iter().last() else {
+            page.close();
+            break;
+        };
+        end = Some(key);
+    }
+    let more = page.found.len() > limit;
+    page.found.truncate(limit);
+    let next = page.found.last().filter(|_| more);
+    let next = next.map(|line| cursor::text(&[prefix, line].concat()));
+    Ok((page.found.iter().map(placed).collect(), next))
 }
 
-/// Reads the end of a key.
-fn placed(key: &[u8]) -> Option<Placed> {
-    let (rest, order) = key.split_last_chunk::<16>()?;
-    let (_, at) = rest.split_last_chunk::<8>()?;
-    Some(Placed { at: Time(i64::from_be_bytes(*at)), order: OrderId(Uuid::from_bytes(*order)) })
+/// The lines of a page, newest first.
+struct Listing {
+    /// The last one of the page before.
+    given: Option<Line>,
+    found: Vec<Line>,
+    /// Not all of it is read yet.
+    stretch: BTreeSet<Line>,
+}
+
+impl Listing {
+    fn extend(&mut self, pairs: &[Pair]) {
+        for (key, older) in pairs {
+            let Some(newest) = last_line(key) else { continue };
+            if self.stretch.last().is_some_and(|line| stretch(line) != stretch(&newest)) {
+                self.close();
+            }
+            self.stretch.insert(newest);
+            self.stretch.extend(older.as_chunks::<24>().0);
+        }
+    }
+
+    /// Nothing more of this stretch will come.
+    fn close(&mut self) {
+        let lines = std::mem::take(&mut self.stretch).into_iter().rev();
+        self.found.extend(lines.filter(|line| self.given.is_none_or(|given| *line < given)));
+    }
+}
+
+fn last_line(key: &[u8]) -> Option<Line> {
+    key.last_chunk().copied()
+}
+
+fn placed(line: &Line) -> Placed {
+    let (mut at, mut order) = ([0; 8], [0; 16]);
+    for (to, from) in at.iter_mut().chain(&mut order).zip(line) {
+        *to = *from;
+    }
+    Placed { at: Time(i64::from_be_bytes(at)), order: OrderId(Uuid::from_bytes(order)) }
 }
 
 #[cfg(test)]

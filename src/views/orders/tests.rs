@@ -29,9 +29,13 @@ fn placed(buyer: u128) -> order::Event {
 
 /// Seven orders in three shards, one a second, of two buyers in turn.
 fn folded() -> Arc<MemoryStateStore> {
+    folded_every(1000)
+}
+
+fn folded_every(pause_ms: i64) -> Arc<MemoryStateStore> {
     let mut pen: Pen<MemoryLog> = Pen::memory(3);
     for number in 1..=7 {
-        pen.now = Time(i64::try_from(number).unwrap() * 1000);
+        pen.now = Time(i64::try_from(number).unwrap() * pause_ms);
         pen.write(id(number), placed(number % 2));
         pen.write(id(number), order::Event::Authorised { reference: "x".into() });
     }
@@ -61,6 +65,38 @@ fn all_orders_are_listed_newest_first_over_all_shards() {
     for limit in [1, 3, 7, 50] {
         assert_eq!(walk(|cursor| super::page(&*store, cursor, limit).unwrap()), all);
     }
+}
+
+#[test]
+fn orders_of_one_moment_share_a_put_and_are_listed_all_the_same() {
+    for pause_ms in [1, 30, 60, 128] {
+        let store = folded_every(pause_ms);
+        let all: Vec<OrderId> = (1..=7).rev().map(id).collect();
+        for limit in 1..=8 {
+            assert_eq!(walk(|cursor| super::page(&*store, cursor, limit).unwrap()), all);
+        }
+        let his = |cursor: Option<&str>| page_of(&*store, Buyer(1), cursor, 1).unwrap();
+        assert_eq!(walk(his), [7, 5, 3, 1].map(id));
+    }
+    let keys = folded_every(1).scan_prefix(Tree::Orders, &[], Order::Ascending, 9).unwrap();
+    assert!(keys.len() <= 3, "one for each shard at most: {}", keys.len());
+}
+
+#[test]
+fn a_pass_folded_again_lists_nothing_twice() {
+    let mut pen: Pen<MemoryLog> = Pen::memory(1);
+    let store = Arc::new(MemoryStateStore::default());
+    for number in 1..=5 {
+        pen.now = Time(number);
+        pen.write(id(number.unsigned_abs().into()), placed(1));
+        let readers = pen.commit().readers();
+        let follower = Follower::open(store.clone(), readers, vec![Box::new(Orders)]).unwrap();
+        while follower.pass().unwrap() {}
+        // As after a crash that lost the position but not the data.
+        store.clear(Tree::Positions).unwrap();
+    }
+    let all: Vec<OrderId> = (1..=5).rev().map(id).collect();
+    assert_eq!(walk(|cursor| super::page(&*store, cursor, 2).unwrap()), all);
 }
 
 #[test]
