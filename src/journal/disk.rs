@@ -3,8 +3,8 @@
 use rustix::fs::FlockOperation;
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::{self, IoSlice, Write as _},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
@@ -33,6 +33,28 @@ impl<T, E: Into<io::Error>> Naming<T> for Result<T, E> {
     fn naming(self, verb: &str, path: &Path) -> Result<T, Failure> {
         self.map_err(|source| Failure::new(verb, path, source.into()))
     }
+}
+
+/// Writes one after the other at `offset`, by one call unless the system takes less at once.
+pub(super) fn write_both(
+    file: &File,
+    path: &Path,
+    [first, second]: [&[u8]; 2],
+    offset: u64,
+) -> Result<(), Failure> {
+    let both = [IoSlice::new(first), IoSlice::new(second)];
+    let written = match rustix::io::pwritev(file, &both, offset) {
+        Err(rustix::io::Errno::INTR) => 0,
+        written => written.naming("writing", path)?,
+    };
+    let mut at = 0;
+    for part in [first, second] {
+        let rest = part.get(written.saturating_sub(at)..).unwrap_or_default();
+        let done = part.len() - rest.len();
+        file.write_all_at(rest, offset + (at + done) as u64).naming("writing", path)?;
+        at += part.len();
+    }
+    Ok(())
 }
 
 /// Makes the file's content durable.
@@ -95,5 +117,21 @@ pub(super) fn lock(file: &File, path: &Path, exclusive: bool) -> Result<bool, Fa
     match rustix::fs::flock(file, operation) {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
         result => result.naming("locking", path).map(|()| true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_parts_stand_one_behind_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let file = open_private(&path).unwrap();
+        file.write_all_at(b"........", 0).unwrap();
+        write_both(&file, &path, [b"abc", b"de"], 2).unwrap();
+        write_both(&file, &path, [b"", b""], 3).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"..abcde.");
     }
 }

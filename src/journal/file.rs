@@ -28,11 +28,10 @@ use super::{
 };
 use mark::MarkFile;
 use segments::{Segment, Segments};
-use spare::Spare;
+use spare::{PAGE_BYTES, Spare};
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt as _,
     path::Path,
     sync::{
         Arc,
@@ -149,7 +148,7 @@ impl FileLog {
             self.rotate(framed.len())?;
             offset = 0;
         }
-        self.active.file.write_all_at(framed, offset).naming("writing", &self.active.path)?;
+        self.write_pages(framed, offset)?;
         disk::sync(&self.active.file, &self.active.path)?;
         self.tail = next;
         self.mark.write(&next)?;
@@ -158,6 +157,16 @@ impl FileLog {
             self.spare.prepare();
         }
         Ok(())
+    }
+
+    /// Writes the batch, and up to its last page's end the zeros that stand there anyway: for a
+    /// part of a page that it does not hold the kernel would read the rest from the disk.
+    fn write_pages(&self, framed: &[u8], offset: u64) -> Result<(), Failure> {
+        let end = offset + framed.len() as u64;
+        let page_end = end.next_multiple_of(PAGE_BYTES as u64).min(self.active_bytes);
+        let zeros = usize::try_from(page_end - end).unwrap_or(0);
+        let zeros = [0; PAGE_BYTES].get(..zeros).unwrap_or_default();
+        disk::write_both(&self.active.file, &self.active.path, [framed, zeros], offset)
     }
 
     fn rotate(&mut self, at_least: usize) -> Result<(), Failure> {

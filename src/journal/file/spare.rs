@@ -16,6 +16,8 @@ use std::{
 const NAME: &str = "spare";
 /// Written and synced at once, small enough not to hold up a batch's sync for long.
 const STEP_BYTES: usize = 1024 * 1024;
+/// What the kernel keeps files in.
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// At most one segment made ahead.
 #[derive(Debug)]
@@ -74,15 +76,34 @@ fn make(path: &Path, bytes: u64) -> Result<File, Failure> {
         Err(rustix::io::Errno::OPNOTSUPP) => {}
         result => result.naming("allocating", path)?,
     }
-    let zeros = vec![0; STEP_BYTES];
+    let whole = bytes.next_multiple_of(PAGE_BYTES as u64) == bytes;
+    let direct = if whole { open_direct(path) } else { None };
+    // Some file systems open a file so and then refuse to write to it.
+    if direct.is_none_or(|direct| fill(&direct, path, bytes).is_err()) {
+        fill(&file, path, bytes)?;
+    }
+    file.sync_all().naming("syncing", path)?;
+    Ok(file)
+}
+
+/// Past the page cache: nobody reads these zeros, so they need not be copied into it.
+fn open_direct(path: &Path) -> Option<File> {
+    let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).ok()?;
+    OpenOptions::new().write(true).custom_flags(flags).open(path).ok()
+}
+
+fn fill(file: &File, path: &Path, bytes: u64) -> Result<(), Failure> {
+    // Direct writes have to begin at a whole page of memory.
+    let zeros = vec![0; STEP_BYTES + PAGE_BYTES];
+    let begin = zeros.as_ptr().align_offset(PAGE_BYTES);
+    let zeros = zeros.get(begin..).unwrap_or_default();
     let mut offset = 0;
     while offset < bytes {
         let step = usize::try_from(bytes - offset).unwrap_or(STEP_BYTES).min(STEP_BYTES);
         let step = zeros.get(..step).unwrap_or_default();
         file.write_all_at(step, offset).naming("writing", path)?;
-        disk::sync(&file, path)?;
+        disk::sync(file, path)?;
         offset += step.len() as u64;
     }
-    file.sync_all().naming("syncing", path)?;
-    Ok(file)
+    Ok(())
 }
