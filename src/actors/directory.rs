@@ -13,11 +13,12 @@ use crate::{
     domain::{CartId, EntityId, OrderId, ProductId, Sku, Time},
     journal::{self, entity::Entity},
 };
+use foldhash::fast::RandomState;
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr};
 use std::{
     collections::{HashMap, VecDeque},
     fmt::Debug,
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher as _, Hash},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -70,14 +71,14 @@ enum Slot<R: Role> {
 }
 
 struct Stripe<R: Role> {
-    slots: HashMap<R::Id, Slot<R>>,
+    slots: HashMap<R::Id, Slot<R>, RandomState>,
     /// Who was started, or last asked to go to rest, and when: oldest first.
     started: VecDeque<(Time, R::Id)>,
 }
 
 impl<R: Role> Default for Stripe<R> {
     fn default() -> Self {
-        Stripe { slots: HashMap::new(), started: VecDeque::new() }
+        Stripe { slots: HashMap::default(), started: VecDeque::new() }
     }
 }
 
@@ -94,7 +95,7 @@ impl<R: Role> Default for Directory<R> {
     fn default() -> Self {
         Directory {
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             supervisor: OnceLock::new(),
             incarnations: AtomicU64::new(0),
             live: AtomicUsize::new(0),

@@ -42,7 +42,7 @@ pub enum Refused {
 }
 
 /// Where the entries of an entity since its snapshot stand, oldest first.
-pub type TailIndex = HashMap<EntityId, Vec<Position>>;
+pub type TailIndex = HashMap<EntityId, Vec<Position>, foldhash::fast::RandomState>;
 
 /// A batch that still takes decisions.
 struct Open<O> {

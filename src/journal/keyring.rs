@@ -13,10 +13,7 @@ use super::{
     disk::{self, Failure, Naming as _},
 };
 use crate::domain::Sealed;
-use chacha20poly1305::{
-    ChaCha20Poly1305, KeyInit as _,
-    aead::{Aead as _, Payload},
-};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use std::{
     fs::File,
     os::unix::fs::FileExt as _,
@@ -182,10 +179,12 @@ impl Keyring {
     /// `Erased` when its key was destroyed, `Damaged` when it or its key was changed.
     pub fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Error> {
         let cipher = self.file.cipher(sealed.key)?;
-        let associated = associated(sealed.key, sealed.field);
-        let payload = Payload { msg: &sealed.bytes, aad: &associated };
-        let plaintext = cipher.decrypt(&nonce(sealed.field).into(), payload);
-        plaintext.map_err(|_| Error::Damaged(sealed.key))
+        let mut bytes = sealed.bytes.to_vec();
+        let associated = Aad::from(associated(sealed.key, sealed.field));
+        let plaintext = cipher.open_in_place(nonce(sealed.field), associated, &mut bytes);
+        let length = plaintext.map_err(|_| Error::Damaged(sealed.key))?.len();
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// Destroys `key` durably: what is sealed under it stays sealed for ever. Erasing again
@@ -202,11 +201,13 @@ impl Keyring {
     }
 }
 
-fn seal(cipher: &ChaCha20Poly1305, key: u64, field: u8, plaintext: &[u8]) -> Result<Sealed, Error> {
-    let associated = associated(key, field);
-    let payload = Payload { msg: plaintext, aad: &associated };
+fn seal(cipher: &LessSafeKey, key: u64, field: u8, plaintext: &[u8]) -> Result<Sealed, Error> {
+    let mut bytes = Vec::with_capacity(plaintext.len() + CHACHA20_POLY1305.tag_len());
+    bytes.extend_from_slice(plaintext);
+    let associated = Aad::from(associated(key, field));
     // It refuses only what is longer than the cipher can take, 256 GB.
-    let bytes = cipher.encrypt(&nonce(field).into(), payload).map_err(|_| Error::Damaged(key))?;
+    let sealed = cipher.seal_in_place_append_tag(nonce(field), associated, &mut bytes);
+    sealed.map_err(|_| Error::Damaged(key))?;
     Ok(Sealed { key, field, bytes: bytes.into() })
 }
 
@@ -246,14 +247,15 @@ impl KeyFile {
         known.then_some(key * KEY_BYTES).ok_or(Error::Unknown(key))
     }
 
-    fn cipher(&self, key: u64) -> Result<ChaCha20Poly1305, Error> {
+    fn cipher(&self, key: u64) -> Result<LessSafeKey, Error> {
         let mut bytes = [0; 32];
         let offset = self.offset(key)?;
         self.file.read_exact_at(&mut bytes, offset).naming("reading", &self.path)?;
         if bytes == [0; 32] {
             return Err(Error::Erased(key));
         }
-        Ok(ChaCha20Poly1305::new(&bytes.into()))
+        let cipher = UnboundKey::new(&CHACHA20_POLY1305, &bytes);
+        cipher.map(LessSafeKey::new).map_err(|_| Error::Damaged(key))
     }
 }
 
@@ -275,8 +277,8 @@ impl Entropy {
 }
 
 /// Each key seals a field once, so the field alone makes the nonce.
-fn nonce(field: u8) -> [u8; 12] {
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, field]
+fn nonce(field: u8) -> Nonce {
+    Nonce::assume_unique_for_key([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, field])
 }
 
 /// Bound to the ciphertext: it opens only under its own key's number and field.

@@ -30,7 +30,7 @@ impl Bench {
     fn new() -> Bench {
         let store = MemoryStore::default();
         let log = store.open(Position(0), &mut |_| Ok(())).unwrap().0;
-        let committer = Committer::new(TailIndex::new());
+        let committer = Committer::new(TailIndex::default());
         let driver = Driver::new(log, committer.clone());
         Bench { store, committer, driver, said: Arc::default() }
     }
