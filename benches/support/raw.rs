@@ -39,9 +39,20 @@ impl Disk {
     }
 }
 
-/// Appends of `bytes` with a sync each, one after the other: (per second, median latency).
+/// Writes of `bytes` with a sync each, one after the other, round and round a file that is there:
+/// (per second, median latency). No log can do that, since it keeps what it wrote: the disk's own
+/// limit, not a log's.
 pub fn appends(bytes: usize, time: Duration) -> (f64, Duration) {
-    let mut disk = Disk::new();
+    appends_to(Disk::new(), bytes, time)
+}
+
+/// The same, appended to a file that grows.
+pub fn growing(bytes: usize, time: Duration) -> (f64, Duration) {
+    let file = tempfile::tempfile().expect("a temporary file");
+    appends_to(Disk { file, at: 0, bytes: u64::MAX }, bytes, time)
+}
+
+fn appends_to(mut disk: Disk, bytes: usize, time: Duration) -> (f64, Duration) {
     let buffer = vec![7; bytes];
     let mut taken = vec![];
     let begun = Instant::now();
