@@ -346,6 +346,7 @@ impl Actor {
         self.call = None;
         let outcome = match answer {
             payments::Answer::Approved { reference } => Outcome::Approved { reference },
+            payments::Answer::NothingToVoid => Outcome::NothingToVoid,
             payments::Answer::Declined { reason } => Outcome::Declined { reason },
             payments::Answer::Unknown => Outcome::Unknown,
             payments::Answer::Unavailable => {
