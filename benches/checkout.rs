@@ -13,14 +13,10 @@
 mod support;
 
 use doorbuster::{
-    load::{
-        pace::{Bounds, Pace},
-        report::{Outcome, Tally},
-        run::{Plan, Script, Turn, run},
-    },
+    load::{Outcome, Script, Tally, Turn},
     shop::{Key, Shop},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use support::{Figure, House, count, median, raw, table};
 
 /// Each turn is a new guest who buys one unit and waits until the order is confirmed.
@@ -60,15 +56,7 @@ async fn buy(
 
 async fn checkouts(callers: usize, time: Duration) -> Figure {
     let house = House::with_skus(SKUS as usize).await;
-    let script = Arc::new(Buy(house.shop.clone()));
-    let plan = Plan { workers: callers, pace: Pace::Closed, bounds: Bounds::time(time) };
-    let before = support::cpu();
-    let (report, workers) = run(&script, &plan, &Arc::default()).await;
-    if report.step("whole").is_some_and(|whole| whole.failed() > 0) {
-        println!("{report}");
-    }
-    let figure = support::measured(&report, before);
-    drop((script, workers));
+    let figure = Figure::of(Buy(house.shop.clone()), callers, time).await;
     house.close().await;
     figure
 }
@@ -83,18 +71,16 @@ fn main() {
             bare.push(runtime.block_on(raw::group_commit(callers, 30, length.each)));
             bought.push(runtime.block_on(checkouts(callers, length.each)));
         }
-        let cpu_us = median(bought.iter().map(|figure: &Figure| figure.cpu_us).collect());
-        let bought = median(bought.iter().map(|figure| figure.per_second).collect());
-        let bare = median(bare);
-        let reached = if bought >= least { "yes" } else { "NO" };
+        let Figure { per_second, cpu_us } = Figure::median(&bought);
+        let reached = if per_second >= least { "yes" } else { "NO" };
         rows.push(vec![
             format!("bare group commit, {callers} writers"),
-            count(bare),
+            count(median(bare)),
             String::new(),
         ]);
         rows.push(vec![
             format!("complete checkouts in process, {callers} callers"),
-            count(bought),
+            count(per_second),
             format!("at least {}: {reached}; {cpu_us:.1} us of cpu each", count(least)),
         ]);
     }

@@ -16,15 +16,13 @@ use bytes::Bytes;
 use doorbuster::{
     http::{self, Door, DoorSettings, server},
     load::{
-        Target,
+        Script, Target,
         contract::Line,
-        pace::{Bounds, Pace},
-        run::{Plan, Script, run},
         scripts::{Baskets, Buy, Post},
     },
 };
-use std::{sync::Arc, time::Duration};
-use support::{House, count, median, ratio, table};
+use std::time::Duration;
+use support::{Figure, House, count, median, ratio, table};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 /// Connections of each measurement.
@@ -55,21 +53,15 @@ impl Open {
         Open { house, target, stop, serving }
     }
 
-    async fn rate(&self, script: impl Script, time: Duration) -> f64 {
-        let pace = Pace::Closed;
-        let plan = Plan { workers: CONNECTIONS, pace, bounds: Bounds::time(time) };
-        let (report, _) = run(&Arc::new(script), &plan, &Arc::default()).await;
-        if report.step("whole").is_some_and(|whole| whole.failed() > 0) {
-            println!("{report}");
-        }
-        report.ok_per_second()
-    }
-
     async fn close(self) {
         drop(self.stop);
         self.serving.await.expect("an orderly end");
         self.house.close().await;
     }
+}
+
+async fn rate(script: impl Script, time: Duration) -> f64 {
+    Figure::of(script, CONNECTIONS, time).await.per_second
 }
 
 fn main() {
@@ -83,12 +75,12 @@ fn main() {
             let sku = support::sku("SKU-0");
             let line = || Line { sku: sku.clone(), units: 1 };
             let same = Bytes::from(serde_json::to_vec(&line()).expect("JSON"));
-            noops.push(open.rate(Post::new(target, "/noop", same), length.each).await);
-            adds.push(open.rate(Post::add(target, sku.clone(), 1), length.each).await);
+            noops.push(rate(Post::new(target, "/noop", same), length.each).await);
+            adds.push(rate(Post::add(target, sku.clone(), 1), length.each).await);
             let baskets = Baskets::Same(vec![line()]);
             let run_id = format!("bench-{round}");
             let buy = Buy::new(target, baskets, &run_id, "tok_approve");
-            buys.push(open.rate(buy, length.each).await);
+            buys.push(rate(buy, length.each).await);
             open.close().await;
         });
     }

@@ -14,14 +14,10 @@ mod support;
 
 use doorbuster::{
     domain::CartId,
-    load::{
-        pace::{Bounds, Pace},
-        report::{Outcome, Tally},
-        run::{Plan, Script, Turn, run},
-    },
+    load::{Outcome, Script, Tally, Turn},
     shop::Shop,
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use support::{Figure, House, count, median, ratio, raw, table};
 
 /// What each turn does, for a holder who was never there before.
@@ -64,15 +60,7 @@ impl Script for Rush {
 async fn rush(what: What, skus: usize, callers: usize, time: Duration) -> Figure {
     let house = House::with_skus(skus).await;
     let skus = (0..skus).map(|n| support::sku(&format!("SKU-{n}"))).collect();
-    let script = Arc::new(Rush { shop: house.shop.clone(), skus, what });
-    let plan = Plan { workers: callers, pace: Pace::Closed, bounds: Bounds::time(time) };
-    let before = support::cpu();
-    let (report, workers) = run(&script, &plan, &Arc::default()).await;
-    if report.step("whole").is_some_and(|whole| whole.failed() > 0) {
-        println!("{report}");
-    }
-    let figure = support::measured(&report, before);
-    drop((script, workers));
+    let figure = Figure::of(Rush { shop: house.shop.clone(), skus, what }, callers, time).await;
     house.close().await;
     figure
 }
@@ -97,12 +85,9 @@ fn main() {
             spread.push(run(What::Reserve, 1_000));
             adds.push(run(What::Add, 1));
         }
-        let [hot_us, spread_us, adds_us] = [&hot, &spread, &adds].map(|figures| {
-            let us = median(figures.iter().map(|figure: &Figure| figure.cpu_us).collect());
-            format!("{us:.1} us")
-        });
-        let [hot, spread, adds] = [hot, spread, adds]
-            .map(|figures| median(figures.iter().map(|figure| figure.per_second).collect()));
+        let figures = [hot, spread, adds].map(|figures| Figure::median(&figures));
+        let [hot_us, spread_us, adds_us] = figures.map(|figure| format!("{:.1} us", figure.cpu_us));
+        let [hot, spread, adds] = figures.map(|figure| figure.per_second);
         let bare = median(bare);
         let name = |what: &str| format!("{what}, {} callers", count(callers as f64));
         rows.push(vec![

@@ -23,3 +23,24 @@ pub mod timekeeper;
 pub use baton::{Baton, Fault};
 pub use outbox::Outbox;
 pub use system::{Settings, System};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_actor_hears_takes_no_room_of_its_own() {
+        fn room<R: shell::Role>() -> [usize; 2] {
+            [size_of::<shell::Heard<R::Message>>(), size_of::<R::Message>()]
+        }
+        let kinds = [
+            room::<sku::Actor>(),
+            room::<cart::Actor>(),
+            room::<order::Actor>(),
+            room::<product::Actor>(),
+        ];
+        for [heard, told] in kinds {
+            assert_eq!(heard, told, "{kinds:?}");
+        }
+    }
+}

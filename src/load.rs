@@ -9,7 +9,8 @@
 //! - [`report`]: latencies and outcomes, merged over workers
 //! - [`contract`]: the few JSON shapes of the contract that a shopper reads and writes
 //! - [`shopper`], [`scripts`]: one honest shopper; the scripts made of it
-//! - [`desk`], [`books`]: what is read around a rush; whether it balances
+//! - [`desk`], [`books`], [`unjudged`]: what is read around a rush; whether it balances; what is
+//!   left when it can't be read
 //! - [`rush`], [`trace`], [`replay`], [`args`]: the race, recorded sales, their replay, the flags
 
 pub mod args;
@@ -29,6 +30,7 @@ pub mod scripts;
 pub mod shopper;
 pub mod target;
 pub mod trace;
+pub mod unjudged;
 
 pub use client::{Answer, Client};
 pub use pace::{Bounds, Pace};

@@ -17,12 +17,13 @@ use doorbuster::{
         Currency, Money, Sku,
         product::{Spec, Variant},
     },
+    load::{Bounds, Pace, Plan, Report, Script, run},
     shop::{
         Opened, Options, Shop, open,
         orders::{Address, Details, Payment},
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// How long each figure is measured.
@@ -129,7 +130,7 @@ pub fn details() -> Details {
 }
 
 /// Processor time that this process has used. On a shared machine it says more than the clock.
-pub fn cpu() -> Duration {
+fn cpu() -> Duration {
     let usage = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = usage.rsplit(')').next().unwrap_or_default();
     let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok());
@@ -145,11 +146,26 @@ pub struct Figure {
     pub cpu_us: f64,
 }
 
-/// Measures a run that returns how many it did and in which time.
-pub fn measured(report: &doorbuster::load::report::Report, before: Duration) -> Figure {
-    let per_second = report.ok_per_second();
-    let done = per_second * report.elapsed.as_secs_f64();
-    Figure { per_second, cpu_us: cpu().saturating_sub(before).as_secs_f64() * 1e6 / done }
+impl Figure {
+    /// Of a script that so many callers perform as fast as they can.
+    pub async fn of(script: impl Script, callers: usize, time: Duration) -> Figure {
+        let plan = Plan { workers: callers, pace: Pace::Closed, bounds: Bounds::time(time) };
+        let before = cpu();
+        let (report, _) = run(&Arc::new(script), &plan, &Arc::default()).await;
+        let used = cpu().saturating_sub(before);
+        if report.step(Report::WHOLE).is_some_and(|whole| whole.failed() > 0) {
+            println!("{report}");
+        }
+        let per_second = report.ok_per_second();
+        let done = per_second * report.elapsed.as_secs_f64();
+        Figure { per_second, cpu_us: used.as_secs_f64() * 1e6 / done }
+    }
+
+    /// The middle one in each respect.
+    pub fn median(figures: &[Figure]) -> Figure {
+        let middle = |of: fn(&Figure) -> f64| median(figures.iter().map(of).collect());
+        Figure { per_second: middle(|one| one.per_second), cpu_us: middle(|one| one.cpu_us) }
+    }
 }
 
 /// The middle one.

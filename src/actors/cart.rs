@@ -82,9 +82,8 @@ impl Role for Actor {
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
-        self.resting = matches!(message, Message::Rest);
+        self.resting = false;
         match message {
-            Message::Wake | Message::Rest => self.forget_lost(turn),
             Message::Read(baton) => {
                 let cart = self.cart(turn, false);
                 turn.answer(baton, Ok(Ok(cart)));
@@ -117,11 +116,13 @@ impl Role for Actor {
                 turn.tell::<order::Actor>(order, order::Message::Reopened);
             }
         }
-        if self.asked.is_empty() {
-            for waiting in std::mem::take(&mut self.checkouts) {
-                self.check_out(waiting, turn);
-            }
-        }
+        self.check_out_waiting(turn);
+    }
+
+    fn nudged(&mut self, rest: bool, turn: &mut Turn<Self>) {
+        self.resting = rest;
+        self.asked.retain(|asked| turn.now().ms_since(asked.at) < LOST_AFTER_MS);
+        self.check_out_waiting(turn);
     }
 
     fn settle(&mut self, turn: &mut Turn<Self>) {
@@ -267,6 +268,15 @@ impl Actor {
         }
     }
 
+    /// Begins the checkouts that waited for the cart's own requests.
+    fn check_out_waiting(&mut self, turn: &mut Turn<Self>) {
+        if self.asked.is_empty() {
+            for waiting in std::mem::take(&mut self.checkouts) {
+                self.check_out(waiting, turn);
+            }
+        }
+    }
+
     fn check_out(&mut self, waiting: Waiting, turn: &mut Turn<Self>) {
         let Waiting { checkout, context, settle, baton } = waiting;
         let phase = turn.state().phase();
@@ -314,9 +324,5 @@ impl Actor {
             payment: checkout.payment.clone(),
             until: checkout.until,
         })
-    }
-
-    fn forget_lost(&mut self, turn: &Turn<Self>) {
-        self.asked.retain(|asked| turn.now().ms_since(asked.at) < LOST_AFTER_MS);
     }
 }

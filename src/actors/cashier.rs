@@ -139,6 +139,7 @@ fn open_token(system: &System, token: Option<&Sealed>) -> Result<String, String>
 fn answer_name(answer: &Answer) -> &'static str {
     match answer {
         Answer::Approved { .. } => "approved",
+        Answer::NothingToVoid => "nothing-to-void",
         Answer::Declined { .. } => "declined",
         Answer::Unavailable => "unavailable",
         Answer::Unknown => "unknown",

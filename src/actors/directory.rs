@@ -6,7 +6,7 @@
 
 use super::{
     Fault, System,
-    shell::{Birth, Message, Role, Shell},
+    shell::{Birth, Heard, Role, Shell},
     system::Knows,
 };
 use crate::{
@@ -64,9 +64,9 @@ impl Id for ProductId {
 }
 
 enum Slot<R: Role> {
-    Live(ActorRef<R::Message>),
+    Live(ActorRef<Heard<R::Message>>),
     /// Going to rest, or dead; these wait for its successor.
-    Ending(ActorId, Vec<R::Message>),
+    Ending(ActorId, Vec<Heard<R::Message>>),
     Quarantined,
 }
 
@@ -118,7 +118,7 @@ where
     }
 
     /// Tells `id` something, waking it if need be. `newborn` says that it has no history yet.
-    pub fn tell(&self, system: &Arc<System>, id: R::Id, message: R::Message, newborn: bool) {
+    pub fn tell(&self, system: &Arc<System>, id: R::Id, message: Heard<R::Message>, newborn: bool) {
         if system.is_closing() {
             message.fail(Fault::Unavailable);
             return;
@@ -147,7 +147,7 @@ where
         system: &Arc<System>,
         stripe: &mut Stripe<R>,
         id: R::Id,
-        messages: impl IntoIterator<Item = R::Message>,
+        messages: impl IntoIterator<Item = Heard<R::Message>>,
         newborn: bool,
     ) {
         let Some(supervisor) = self.supervisor.get() else {
@@ -253,7 +253,7 @@ where
     fn restart(&self, system: &Arc<System>, id: R::Id) {
         let mut stripe = self.stripe(&id);
         if let Some(Slot::Ending(_, mut waiting)) = stripe.slots.remove(&id) {
-            waiting.insert(0, R::Message::wake());
+            waiting.insert(0, Heard::Wake);
             self.start(system, &mut stripe, id, waiting, false);
         }
     }
@@ -283,7 +283,7 @@ where
         stripe.slots.remove(id);
         drop(stripe);
         system.quarantine.remove(&id.entity());
-        self.tell(system, id.clone(), R::Message::wake(), false);
+        self.tell(system, id.clone(), Heard::Wake, false);
         true
     }
 
@@ -305,7 +305,7 @@ impl<R: Role> Stripe<R> {
         }
         let Some((_, id)) = self.started.pop_front() else { return false };
         if let Some(Slot::Live(actor)) = self.slots.get(&id) {
-            let _ = actor.send_message(R::Message::rest());
+            let _ = actor.send_message(Heard::Rest);
             self.started.push_back((system.now(), id));
         }
         true

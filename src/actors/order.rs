@@ -62,10 +62,6 @@ pub struct Caller {
 
 /// What an order hears.
 pub enum Message {
-    /// A deadline or a retry is due.
-    Wake,
-    /// Go to rest if nothing holds you.
-    Rest,
     /// Its cart is checked out: come into being.
     Place { placement: Box<Placement>, caller: Option<Caller> },
     /// A SKU answered a take-over.
@@ -89,23 +85,13 @@ pub enum Message {
 }
 
 impl shell::Message for Message {
-    fn wake() -> Self {
-        Message::Wake
-    }
-
-    fn rest() -> Self {
-        Message::Rest
-    }
-
     fn fail(self, fault: Fault) {
         match self {
             Message::Place { caller: Some(Caller { baton, .. }), .. }
             | Message::Read { baton, .. }
             | Message::Cancel { baton, .. }
             | Message::Retry(baton) => baton.send(Err(fault)),
-            Message::Wake
-            | Message::Rest
-            | Message::Place { .. }
+            Message::Place { .. }
             | Message::TookOver { .. }
             | Message::SkuAnswered { .. }
             | Message::Paid { .. }
@@ -156,7 +142,6 @@ impl Role for Actor {
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
         match message {
-            Message::Wake | Message::Rest => {}
             Message::Place { placement, caller } => self.place(placement, caller, turn),
             Message::TookOver { sku, result } => self.took_over(&sku, result, turn),
             Message::SkuAnswered { sku, wish, result } => {
@@ -346,6 +331,7 @@ impl Actor {
         self.call = None;
         let outcome = match answer {
             payments::Answer::Approved { reference } => Outcome::Approved { reference },
+            payments::Answer::NothingToVoid => Outcome::NothingToVoid,
             payments::Answer::Declined { reason } => Outcome::Declined { reason },
             payments::Answer::Unknown => Outcome::Unknown,
             payments::Answer::Unavailable => {

@@ -38,10 +38,6 @@ pub type ProductAnswer = Result<Product, Denied>;
 
 /// What a product hears.
 pub enum Message {
-    /// A retry is due.
-    Wake,
-    /// Go to rest if nothing holds you.
-    Rest,
     /// What is here?
     Read(Baton<ProductAnswer>),
     /// Be like this.
@@ -53,20 +49,12 @@ pub enum Message {
 }
 
 impl shell::Message for Message {
-    fn wake() -> Self {
-        Message::Wake
-    }
-
-    fn rest() -> Self {
-        Message::Rest
-    }
-
     fn fail(self, fault: Fault) {
         match self {
             Message::Read(baton)
             | Message::Propose { baton, .. }
             | Message::Archive { baton, .. } => baton.send(Err(fault)),
-            Message::Wake | Message::Rest | Message::SkuAnswered { .. } => {}
+            Message::SkuAnswered { .. } => {}
         }
     }
 }
@@ -91,7 +79,6 @@ impl Role for Actor {
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
         match message {
-            Message::Wake | Message::Rest => {}
             Message::Read(baton) => {
                 let answer = self.product(turn, false);
                 turn.answer(baton, Ok(answer));

@@ -24,7 +24,7 @@ pub trait Role: Sized + Send + 'static {
     type Machine: Machine;
     /// Which one of the kind.
     type Id: Id;
-    /// What it hears.
+    /// What it is told.
     type Message: Message;
 
     /// Whether far deadlines are kept in memory, too. Where lateness does no harm they wait in the
@@ -36,6 +36,9 @@ pub trait Role: Sized + Send + 'static {
 
     /// Handles one message.
     fn receive(&mut self, message: Self::Message, turn: &mut Turn<Self>);
+
+    /// A deadline or a retry is due, or it is asked to `rest` if it has been idle and holds nothing.
+    fn nudged(&mut self, _rest: bool, _: &mut Turn<Self>) {}
 
     /// Looks after what is owed; called after each message that changed something, after a
     /// wake-up and after a restart.
@@ -51,16 +54,31 @@ pub trait Role: Sized + Send + 'static {
     fn post(&self, _: &Self::Machine, _: &mut Outbox, _: usize) {}
 }
 
-/// A message of any role.
+/// What a role can be told.
 pub trait Message: Send + 'static {
-    /// Wakes the actor: some deadline or retry is due.
-    fn wake() -> Self;
-
-    /// Asks the actor to go to rest, if it has been idle and holds nothing.
-    fn rest() -> Self;
-
     /// Answers whoever waits that there is no answer.
     fn fail(self, fault: Fault);
+}
+
+/// What every actor hears. Takes no more room than what its role is told.
+#[derive(Debug)]
+pub enum Heard<M> {
+    /// Something that only its role understands.
+    Told(M),
+    /// Some deadline or retry is due.
+    Wake,
+    /// Go to rest, if you have been idle and hold nothing.
+    Rest,
+}
+
+impl<M: Message> Heard<M> {
+    /// Answers whoever waits that there is no answer.
+    pub fn fail(self, fault: Fault) {
+        match self {
+            Heard::Told(message) => message.fail(fault),
+            Heard::Wake | Heard::Rest => {}
+        }
+    }
 }
 
 /// The actor of one entity.
@@ -99,7 +117,7 @@ impl<R: Role> ractor::Actor for Shell<R>
 where
     System: super::system::Knows<R>,
 {
-    type Msg = R::Message;
+    type Msg = Heard<R::Message>;
     // Boxed: the state is moved from future to future as an actor starts.
     type State = Box<Live<R>>;
     type Arguments = Birth<R>;
@@ -162,7 +180,7 @@ impl<R: Role> Live<R> {
     }
 
     /// One turn.
-    fn take(&mut self, message: Option<R::Message>) -> Result<(), ActorProcessingErr> {
+    fn take(&mut self, heard: Option<Heard<R::Message>>) -> Result<(), ActorProcessingErr> {
         let turn = &mut self.turn;
         turn.begin();
         let before = turn.sequence();
@@ -171,8 +189,11 @@ impl<R: Role> Live<R> {
                 return Err("the log took nothing".into());
             }
         }
-        if let Some(message) = message {
-            self.role.receive(message, turn);
+        match heard {
+            Some(Heard::Told(message)) => self.role.receive(message, turn),
+            Some(Heard::Wake) => self.role.nudged(false, turn),
+            Some(Heard::Rest) => self.role.nudged(true, turn),
+            None => {}
         }
         self.role.settle(turn);
         let changed = turn.sequence() != before;

@@ -44,10 +44,6 @@ pub enum ForProduct {
 
 /// What a SKU hears.
 pub enum Message {
-    /// A deadline is due.
-    Wake,
-    /// Go to rest if nothing holds you.
-    Rest,
     /// What is here?
     Read(Baton<Stock>),
     /// A cart asks for units; the answer goes to the cart, with the baton.
@@ -112,23 +108,13 @@ pub struct Actor {
 }
 
 impl shell::Message for Message {
-    fn wake() -> Self {
-        Message::Wake
-    }
-
-    fn rest() -> Self {
-        Message::Rest
-    }
-
     fn fail(self, fault: Fault) {
         match self {
             Message::Read(baton) => baton.send(Err(fault)),
             Message::Reserve { baton, .. } => baton.send(Err(fault)),
             Message::Hold { baton, .. } => baton.send(Err(fault)),
             Message::Admin { baton, .. } => baton.send(Err(fault)),
-            Message::Wake
-            | Message::Rest
-            | Message::Release { .. }
+            Message::Release { .. }
             | Message::TakeOver(_)
             | Message::ForOrder { .. }
             | Message::ForProduct { .. } => {}
@@ -148,13 +134,8 @@ impl Role for Actor {
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
-        self.resting =
-            matches!(message, Message::Rest) && turn.now().ms_since(self.last_used) >= self.idle_ms;
-        if !matches!(message, Message::Rest | Message::Wake) {
-            self.last_used = turn.now();
-        }
+        (self.resting, self.last_used) = (false, turn.now());
         match message {
-            Message::Wake | Message::Rest => {}
             Message::Read(baton) => {
                 let stock = self.stock(turn.state());
                 turn.answer(baton, Ok(stock));
@@ -185,6 +166,10 @@ impl Role for Actor {
                 turn.answer(baton, answer);
             }
         }
+    }
+
+    fn nudged(&mut self, rest: bool, turn: &mut Turn<Self>) {
+        self.resting = rest && turn.now().ms_since(self.last_used) >= self.idle_ms;
     }
 
     fn settle(&mut self, _: &mut Turn<Self>) {}

@@ -14,7 +14,7 @@ use super::{
     cashier::Cashier,
     directory::Directory,
     order, product,
-    shell::{Message as _, Role},
+    shell::{Heard, Role},
     sku,
     supervisor::Supervisor,
     timekeeper::{self, Timekeeper},
@@ -174,7 +174,7 @@ impl System {
     where
         System: Knows<R>,
     {
-        <System as Knows<R>>::directory(self).tell(self, id, message, false);
+        <System as Knows<R>>::directory(self).tell(self, id, Heard::Told(message), false);
     }
 
     /// As [`System::tell`], to an entity that has no history: its id was made just now.
@@ -182,7 +182,7 @@ impl System {
     where
         System: Knows<R>,
     {
-        <System as Knows<R>>::directory(self).tell(self, id, message, true);
+        <System as Knows<R>>::directory(self).tell(self, id, Heard::Told(message), true);
     }
 
     /// Which shard keeps an entity.
@@ -247,10 +247,10 @@ impl System {
     /// Wakes an entity, whichever kind it is.
     pub fn wake(self: &Arc<Self>, id: EntityId) {
         match id {
-            EntityId::Sku(id) => self.tell::<sku::Actor>(id, sku::Message::wake()),
-            EntityId::Cart(id) => self.tell::<cart::Actor>(id, cart::Message::wake()),
-            EntityId::Order(id) => self.tell::<order::Actor>(id, order::Message::wake()),
-            EntityId::Product(id) => self.tell::<product::Actor>(id, product::Message::wake()),
+            EntityId::Sku(id) => self.skus.tell(self, id, Heard::Wake, false),
+            EntityId::Cart(id) => self.carts.tell(self, id, Heard::Wake, false),
+            EntityId::Order(id) => self.orders.tell(self, id, Heard::Wake, false),
+            EntityId::Product(id) => self.products.tell(self, id, Heard::Wake, false),
         }
     }
 

@@ -23,37 +23,21 @@ pub fn start(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_default();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     if io::stderr().is_terminal() {
-        builder.event_format(Human(format::format())).init();
+        builder.event_format(WithId { format: format::format(), is_json: false }).init();
     } else {
-        let json = format::format().json().flatten_event(true);
-        builder.fmt_fields(format::JsonFields::new()).event_format(Json(json)).init();
+        let format = format::format().json().flatten_event(true);
+        let format = WithId { format, is_json: true };
+        builder.fmt_fields(format::JsonFields::new()).event_format(format).init();
     }
 }
 
-struct Human<F>(F);
-
-impl<S, N, F> FormatEvent<S, N> for Human<F>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-    F: FormatEvent<S, N>,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        if let Some(id) = current_request_id() {
-            write!(writer, "[{id}] ")?;
-        }
-        self.0.format_event(context, writer, event)
-    }
+/// A format whose lines carry the id of their request.
+struct WithId<F> {
+    format: F,
+    is_json: bool,
 }
 
-struct Json<F>(F);
-
-impl<S, N, F> FormatEvent<S, N> for Json<F>
+impl<S, N, F> FormatEvent<S, N> for WithId<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -66,10 +50,14 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let Some(id) = current_request_id() else {
-            return self.0.format_event(context, writer, event);
+            return self.format.format_event(context, writer, event);
         };
+        if !self.is_json {
+            write!(writer, "[{id}] ")?;
+            return self.format.format_event(context, writer, event);
+        }
         let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
+        self.format.format_event(context, Writer::new(&mut line), event)?;
         // A sane id has no character that JSON would escape.
         match line.strip_prefix('{') {
             Some(rest) => write!(writer, "{{\"request_id\":\"{id}\",{rest}"),

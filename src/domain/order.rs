@@ -27,7 +27,7 @@ pub enum Step {
     Authorise,
     /// Take what was set aside.
     Capture,
-    /// Let go what was set aside. A provider that has nothing set aside approves, and declines a
+    /// Let go what was set aside. A provider that has nothing set aside says so, and declines a
     /// later `Authorise` of this order; one that has captured declines.
     Void,
     /// Give back what was taken.
@@ -60,6 +60,8 @@ impl fmt::Display for Step {
 pub enum Outcome {
     /// Done, under the provider's reference.
     Approved { reference: String },
+    /// A `Void` that found nothing set aside.
+    NothingToVoid,
     /// Refused for good.
     Declined { reason: String },
     /// No answer came; the provider must be asked before anything else.
@@ -138,6 +140,7 @@ pub enum Event {
     Captured { reference: String },
     CaptureFailed { reason: String },
     Voided {},
+    NothingToVoid {},
     VoidRefused { reason: String },
     Refunded {},
     StockReturned {},

@@ -3,6 +3,10 @@
 //! Only this machine knows a holder's units, so no unit is ever claimed twice and a limit per
 //! buyer is exact under any race. Invariant: `reserved <= on_hand`, and `reserved` is the sum of
 //! all claims.
+//!
+//! A limit per buyer counts from when it is set: what is claimed then and whatever is claimed later.
+//! Units sold before are not counted, for who bought them is not remembered without a limit: a SKU
+//! that sells millions on no limit stays as small as its claims.
 
 mod claims;
 mod decide;
@@ -126,7 +130,7 @@ pub struct State {
     low: bool,
     sold_out: bool,
     sale: Option<Sale>,
-    /// Units of each buyer in this sale, reserved and sold; empty without a limit.
+    /// Units of each buyer since the limit was set, reserved and sold; empty without a limit.
     taken: BTreeMap<Buyer, u64>,
     /// The sold units among `taken`; empty without a limit.
     purchases: BTreeMap<OrderId, Purchase>,

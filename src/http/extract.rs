@@ -3,6 +3,10 @@
 //! Written by hand, because a rejection here is a problem with a field and a code, and because
 //! this runs for every add to a cart: nothing is copied that is not kept.
 
+mod objects;
+
+pub use objects::read;
+
 use super::problem::{Code, Problem};
 use crate::{
     domain::{EntityId, OrderId, ProductId, Sku},
@@ -165,11 +169,7 @@ fn is_json(media: &[u8]) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // Every body here is an object; serde would take an array of its values for one.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(not_json(body).unwrap_or_else(|| Problem::invalid("", "must be an object")));
-    }
-    serde_json::from_slice(body).map_err(|_| explain::<T>(body))
+    read(body).map_err(|_| explain::<T>(body))
 }
 
 fn not_json(body: &[u8]) -> Option<Problem> {
@@ -183,7 +183,7 @@ fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
         return problem;
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+    match serde_path_to_error::deserialize::<_, T>(objects::Objects(&mut deserializer)) {
         Ok(_) => Problem::new(Code::NotJson, "the body goes on behind its end"),
         Err(error) => {
             let mut field = pointer(error.path());
@@ -221,6 +221,7 @@ fn quoted<'a>(text: &'a str, lead: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Money;
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
@@ -230,6 +231,7 @@ mod tests {
         units: u32,
         #[serde(default)]
         inner: Vec<Inner>,
+        price: Option<Money>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -258,6 +260,12 @@ mod tests {
             (r#"{"units":1,"inner":[{"sku":"A","a/b":1}]}"#, "/inner/0/a~1b"),
             ("[]", ""),
             ("[1]", ""),
+            ("[1,[],null]", ""),
+            (r#"{"units":[1]}"#, "/units"),
+            (r#"{"units":1,"price":[1999,"USD"]}"#, "/price"),
+            (r#"{"units":1,"inner":[{"sku":"A"},["B"]]}"#, "/inner/1"),
+            (r#"{"units":1,"inner":{"sku":"A"}}"#, "/inner"),
+            (r#"{"units":1,"price":{"amount_minor":1,"currency":["USD"]}}"#, "/price/currency"),
             ("null", ""),
         ] {
             assert_eq!(problem(body), (Code::Invalid, field.to_owned()), "{body}");

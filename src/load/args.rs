@@ -148,6 +148,12 @@ pub async fn run(args: Args) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
+            if let Error::Desk(desk::Error::Unjudged(seen))
+            | Error::Replay(replay::Error::Desk(desk::Error::Unjudged(seen))) = &error
+                && let Err(error) = print(seen, args.json)
+            {
+                eprintln!("rush: {}", chain(&error));
+            }
             eprintln!("rush: {}", chain(&error));
             ExitCode::from(2)
         }
@@ -226,7 +232,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::{ADMIN, Fake, Flaw};
+    use super::super::fake::{ADMIN, Fake, Flaw, behind_a_line_that_ends};
     use super::*;
     use clap::Parser;
 
@@ -257,6 +263,15 @@ mod tests {
         let json = format!("--json {race}");
         assert_eq!(exit_of(&Fake::start(Flaw::None).await, &json).await, code(0));
         assert_eq!(exit_of(&Fake::start(Flaw::Oversells).await, &race).await, code(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shop_that_goes_away_ends_with_exit_code_2() {
+        let fake = Fake::start(Flaw::None).await;
+        let target = behind_a_line_that_ends(&fake, 40).await;
+        let fake = Fake { target };
+        let race = format!("--shoppers 30 --units 30 --admin-token {ADMIN}");
+        assert_eq!(exit_of(&fake, &race).await, code(2));
     }
 
     #[tokio::test]

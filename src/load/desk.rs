@@ -11,6 +11,7 @@ use super::{
     run::{Plan, Script, Turn, run},
     shopper::{json, persist, read_order},
     target::{Target, path_segment},
+    unjudged::Unjudged,
 };
 use crate::domain::{Money, Sku};
 use bytes::Bytes;
@@ -37,6 +38,15 @@ pub enum Error {
     /// The SKU has no price to check orders by.
     #[error("no product of the catalogue sells `{0}`: name a SKU that is for sale")]
     NoPrice(Sku),
+    /// Nobody is there any more.
+    #[error("the shop went away: nobody answers {what}")]
+    Gone {
+        /// What was asked.
+        what: String,
+    },
+    /// It ran, but the shop's books can't be read.
+    #[error("the books can't be read: {}", .0.unjudged)]
+    Unjudged(Box<Unjudged>),
     /// The shop said no to a read.
     #[error("the shop refused {what}: {reason}")]
     Refused {
@@ -105,6 +115,7 @@ async fn read<T: serde::de::DeserializeOwned>(client: &mut Client, path: &str) -
     let mut unshown = Tally::default();
     match persist(client, &mut unshown, Method::GET, path, &[], Bytes::new()).await.0 {
         Ok(answer) => answer.json().map_err(|source| Error::Unreadable { what, source }),
+        Err(_) if client.is_gone() => Err(Error::Gone { what }),
         Err(outcome) => Err(Error::Refused { what, reason: outcome.name().to_owned() }),
     }
 }

@@ -16,6 +16,7 @@ use super::{
     scripts::{Baskets, Buy},
     target::Target,
     trace::{self, LeftOut, Sold, Trace},
+    unjudged::Unjudged,
 };
 use crate::domain::{Currency, Sku};
 use serde::Serialize;
@@ -112,9 +113,13 @@ pub async fn replay(replay: &Replay) -> Result<Verdict, Error> {
     let (report, buyers) = run(&Arc::new(script), &plan, shown.progress()).await;
     drop(shown);
 
-    let orders = desk::read_back(target, *connections, confirmed(buyers)).await;
+    let orders = confirmed(buyers);
     let skus = trace.sold.keys().cloned().collect();
-    let stock = desk::inventories(target, *connections, skus).await?;
+    let stock = match desk::inventories(target, *connections, skus).await {
+        Ok(stock) => stock,
+        Err(why) => return Err(Unjudged::error(&why, orders.len(), report).into()),
+    };
+    let orders = desk::read_back(target, *connections, orders).await;
     let mut differences = Vec::new();
     if orders.len() != baskets {
         differences.push(format!("{baskets} baskets, {} confirmed orders", orders.len()));
@@ -252,7 +257,7 @@ impl fmt::Display for Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::{ADMIN, Fake, Flaw};
+    use super::super::fake::{ADMIN, Fake, Flaw, behind_a_line_that_ends};
     use super::super::trace::tests::{SALES, gzipped};
     use super::*;
 
@@ -285,6 +290,19 @@ mod tests {
         let verdict = replay_in(Flaw::None, 2).await;
         assert!(verdict.to_string().ends_with("differences: 0"), "{verdict}");
         assert_eq!((verdict.baskets, verdict.lines, verdict.skus), (3, 6, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shop_that_goes_away_leaves_what_was_seen() {
+        let fake = Fake::start(Flaw::None).await;
+        let fake = Fake { target: behind_a_line_that_ends(&fake, 9).await };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sales.csv.gz");
+        std::fs::write(&file, gzipped(SALES)).unwrap();
+        let error = replay(&settings(&fake, file, 0)).await.unwrap_err();
+        let Error::Desk(desk::Error::Unjudged(seen)) = error else { panic!("{error}") };
+        assert_eq!(seen.report.turns, 3, "{seen}");
+        assert!(seen.unjudged.contains("the shop went away"), "{seen}");
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use super::{
     run::{Plan, run},
     scripts::{Baskets, Buy, Buyer},
     target::Target,
+    unjudged::Unjudged,
 };
 use crate::domain::{Currency, Money, Sku};
 use serde::Serialize;
@@ -109,11 +110,14 @@ pub async fn race(race: &Race) -> Result<Verdict, Error> {
     let (report, buyers) = run(&Arc::new(script), &plan, shown.progress()).await;
     drop(shown);
 
-    let after = desk::inventory(&mut client, &sku).await?;
     let total = |units: fn(&Buyer) -> u64| buyers.iter().map(units).sum();
     let (held_units, stray_units) =
         (total(|buyer| buyer.held_units), total(|buyer| buyer.stray_units));
     let orders = confirmed(buyers);
+    let after = match desk::inventory(&mut client, &sku).await {
+        Ok(after) => after,
+        Err(why) => return Err(Unjudged::error(&why, orders.len(), report)),
+    };
     let confirmed = desk::read_back(&race.target, race.connections, orders).await;
     let books = books::check(&Facts {
         sku: &sku,
@@ -228,7 +232,7 @@ impl fmt::Display for Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::{ADMIN, Fake, Flaw, behind_a_bad_line};
+    use super::super::fake::{ADMIN, Fake, Flaw, behind_a_bad_line, behind_a_line_that_ends};
     use super::*;
 
     async fn race_in(flaw: Flaw, shoppers: u64) -> Verdict {
@@ -236,6 +240,10 @@ mod tests {
     }
 
     async fn race_at(target: Target, shoppers: u64) -> Verdict {
+        try_race_at(target, shoppers).await.unwrap()
+    }
+
+    async fn try_race_at(target: Target, shoppers: u64) -> Result<Verdict, Error> {
         race(&Race {
             target,
             prize: Prize::Made { units: 40, admin_token: ADMIN.into() },
@@ -246,7 +254,6 @@ mod tests {
             payment_token: "tok_approve".into(),
         })
         .await
-        .unwrap()
     }
 
     #[tokio::test]
@@ -279,6 +286,22 @@ mod tests {
         assert!(json["retries"]["connection lost"].as_u64() > Some(0), "{json}");
         assert_eq!(verdict.after.sold + verdict.after.reserved, 40, "{verdict}");
         assert!(verdict.books.notes.iter().any(|note| note.contains("answer was lost")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shop_that_goes_away_leaves_what_was_seen() {
+        let fake = Fake::start(Flaw::None).await;
+        let target = behind_a_line_that_ends(&fake, 60).await;
+        let error = try_race_at(target, 60).await.unwrap_err();
+        let Error::Unjudged(seen) = &error else { panic!("{error}") };
+        let ok = usize::try_from(seen.report.count(Report::WHOLE, "ok")).unwrap();
+        assert!(ok > 0 && ok == seen.told_confirmed, "{seen}");
+        assert_eq!(seen.report.turns, 60);
+        assert!(seen.report.count(Report::WHOLE, "no connection") > 0, "{seen}");
+        assert!(seen.to_string().contains("the shop went away"), "{seen}");
+        let json = serde_json::to_value(seen).unwrap();
+        assert_eq!(json["report"]["turns"], 60, "{json}");
+        assert!(error.to_string().contains("the shop went away"), "{error}");
     }
 
     #[tokio::test]

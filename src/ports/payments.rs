@@ -4,7 +4,8 @@
 //! are all the same step. The promises every provider keeps, held by the contract suite:
 //! - a key that was answered for good gets that answer again and moves no money again;
 //!   with another amount or token it is declined and moves none either;
-//! - a void blocks the order's authorisation for ever, also one that arrives after it;
+//! - a void blocks the order's authorisation for ever, also one that arrives after it, and tells
+//!   whether there was one to let go;
 //! - `ask` changes nothing, and tells what became of a key whose answer was lost.
 
 mod account;
@@ -62,11 +63,13 @@ impl fmt::Debug for Request {
 /// What a provider says to a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Done, or there was nothing to undo. Final.
+    /// Done. Final.
     Approved {
         /// The provider's name for it.
         reference: String,
     },
+    /// A void that found nothing set aside; nothing will be any more. Final.
+    NothingToVoid,
     /// Not done and never will be. Final.
     Declined {
         /// For the buyer and the order's timeline.

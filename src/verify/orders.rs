@@ -137,6 +137,7 @@ impl Books {
             | Event::PaymentUnknown { .. }
             | Event::PaymentNotSeen { .. }
             | Event::StockCommitted {}
+            | Event::NothingToVoid {}
             | Event::VoidRefused { .. }
             | Event::StockReturned {}
             | Event::StockForgotten {}

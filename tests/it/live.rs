@@ -130,7 +130,13 @@ async fn a_socket_survives_what_it_does_not_understand() {
     assert_eq!(socket.next().await["free"], 5);
     socket.say(json!({"type": "watch", "sku": ["NOBODY"]})).await;
     assert_eq!(socket.next().await["code"], "unknown-sku");
-    for odd in [json!({"type": "sing"}), json!(7), json!({"type": "watch", "sku": "A"})] {
+    for odd in [
+        json!({"type": "sing"}),
+        json!({"type": "sing", "sku": ["A"]}),
+        json!({"type": "watch", "sku": "A"}),
+        json!(["watch", ["A"]]),
+        json!(7),
+    ] {
         socket.say(odd).await;
         assert_eq!(socket.next().await["code"], "invalid");
     }

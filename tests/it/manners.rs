@@ -1,6 +1,6 @@
 //! What every address has in common.
 
-use crate::app::{App, details};
+use crate::app::{ADMIN, App, details};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -29,6 +29,60 @@ async fn a_body_that_is_no_json_is_a_problem() {
     }
     let headers = [("Content-Type", "Application/Json; charset=utf-8")];
     assert_eq!(app.send("POST", "/api/cart", &headers, good).await.status(), 200);
+    app.close().await;
+}
+
+/// A body and every way to write one of its objects as an array of its values, by pointer.
+fn with_an_array(body: &Value, at: &str) -> Vec<(String, Value)> {
+    let children = match body {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(all) => all.iter().enumerate().map(|(n, one)| (n.to_string(), one)).collect(),
+        _ => vec![],
+    };
+    let mut all: Vec<_> = children
+        .iter()
+        .flat_map(|(name, child)| with_an_array(child, &format!("{at}/{name}")))
+        .collect();
+    let values = body.as_object().map(|fields| fields.values().cloned().collect());
+    all.extend(values.map(|values| (at.to_owned(), Value::Array(values))));
+    all
+}
+
+#[tokio::test]
+async fn an_array_is_never_taken_for_an_object() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let token = app.guest("TEE", 1).await;
+    let mut order = details("tok_approve");
+    order["gift"] = json!({"to": "Ben", "message": "Enjoy"});
+    let price = json!({"amount_minor": 1999, "currency": "USD"});
+    let variant = json!({"sku": "HAT", "price": price, "units": 1});
+    let (opens_at, closes_at) = ("2026-05-01T10:00:00Z", "2026-05-02T10:00:00Z");
+    for (method, path, body) in [
+        ("POST", "/api/cart", json!({"sku": "TEE", "units": 1})),
+        ("PUT", "/api/cart/items/TEE", json!({"units": 1})),
+        ("POST", "/api/cart/checkout", order),
+        ("POST", "/api/products", json!({"title": "Hat", "variants": [variant]})),
+        ("POST", "/api/inventory/TEE/receipts", json!({"units": 1})),
+        ("POST", "/api/inventory/TEE/adjustments", json!({"units": 1, "reason": "found"})),
+        ("POST", "/api/inventory/TEE/transfers", json!({"units": 1, "from": "a", "to": "b"})),
+        ("POST", "/api/inventory/TEE/write-offs", json!({"units": 1, "reason": "broken"})),
+        ("PUT", "/api/inventory/TEE/low-stock", json!({"units": 1})),
+        (
+            "PUT",
+            "/api/inventory/TEE/sale",
+            json!({"opens_at": opens_at, "closes_at": closes_at, "price": price}),
+        ),
+    ] {
+        let admin = format!("Bearer {ADMIN}");
+        let headers =
+            [("Cart-Token", &*token), ("Idempotency-Key", "k"), ("Authorization", &*admin)];
+        for (pointer, array) in with_an_array(&body, "") {
+            let mut wrong = body.clone();
+            *wrong.pointer_mut(&pointer).unwrap() = array;
+            app.call(method, path, &headers, wrong).await.is_invalid(&pointer);
+        }
+    }
     app.close().await;
 }
 

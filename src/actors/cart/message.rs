@@ -57,10 +57,6 @@ pub struct Claimed {
 
 /// What a cart hears.
 pub enum Message {
-    /// A deadline or a retry is due.
-    Wake,
-    /// Go to rest if nothing holds you.
-    Rest,
     /// What is here?
     Read(Baton<CartAnswer>),
     /// More or fewer units of a SKU.
@@ -91,14 +87,6 @@ pub enum Message {
 }
 
 impl shell::Message for Message {
-    fn wake() -> Self {
-        Message::Wake
-    }
-
-    fn rest() -> Self {
-        Message::Rest
-    }
-
     fn fail(self, fault: Fault) {
         match self {
             Message::Read(baton)
@@ -107,9 +95,7 @@ impl shell::Message for Message {
             Message::CheckOut { baton, .. } | Message::Refused { baton: Some(baton), .. } => {
                 baton.send(Err(fault));
             }
-            Message::Wake
-            | Message::Rest
-            | Message::Missed { .. }
+            Message::Missed { .. }
             | Message::Placed { .. }
             | Message::Refused { .. }
             | Message::Reopen { .. } => {}

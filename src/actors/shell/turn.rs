@@ -1,6 +1,6 @@
 //! One message's work: what was decided, and what is to be told and sent.
 
-use super::Role;
+use super::{Heard, Role};
 use crate::{
     actors::{
         Baton, Fault, System,
@@ -196,7 +196,7 @@ impl<R: Role> Turn<R> {
         let near = self.system.shard_of(&id.entity()) == self.system.shard_of(&self.id);
         let system = self.system.clone();
         let parcel = Box::new(move || {
-            system.directory().tell(&system, id, message, newborn);
+            system.directory().tell(&system, id, Heard::Told(message), newborn);
         });
         if near { self.told.push(parcel) } else { self.parcels.push(parcel) }
     }

@@ -54,11 +54,17 @@ fn record(state: &State, step: Step, outcome: &Outcome) -> Vec<Event> {
         Step::Capture => record_capture(state, outcome),
         Step::Void => match outcome {
             Outcome::Approved { .. } if state.void_owed => Some(Event::Voided {}),
+            // What was known to be set aside is not there any more: that is let go, too.
+            Outcome::NothingToVoid if state.void_owed => Some(match state.authorisation {
+                Some(_) => Event::Voided {},
+                None => Event::NothingToVoid {},
+            }),
             Outcome::Declined { reason } if state.void_owed => {
                 Some(Event::VoidRefused { reason: reason.clone() })
             }
             // It stays owed, under the same key.
             Outcome::Approved { .. }
+            | Outcome::NothingToVoid
             | Outcome::Declined { .. }
             | Outcome::Unknown
             | Outcome::NotSeen => None,
@@ -69,6 +75,7 @@ fn record(state: &State, step: Step, outcome: &Outcome) -> Vec<Event> {
             }
             // A refund may be declined for a while (not settled yet): it stays owed.
             Outcome::Approved { .. }
+            | Outcome::NothingToVoid
             | Outcome::Declined { .. }
             | Outcome::Unknown
             | Outcome::NotSeen => None,
@@ -83,12 +90,13 @@ fn record_authorise(state: &State, outcome: &Outcome) -> Option<Event> {
     }
     match outcome {
         Outcome::Approved { reference } => Some(Event::Authorised { reference: reference.clone() }),
+        // Not once a void has settled it: the provider declines whatever comes after that.
         Outcome::Declined { reason }
-            if matches!(state.payment, Payment::None | Payment::Unknown) =>
+            if matches!(state.payment, Payment::None | Payment::Unknown) && !state.settled() =>
         {
             Some(Event::PaymentDeclined { reason: reason.clone() })
         }
-        Outcome::Declined { .. } => None,
+        Outcome::Declined { .. } | Outcome::NothingToVoid => None,
         Outcome::Unknown | Outcome::NotSeen => record_silence(state, Step::Authorise, outcome),
     }
 }
@@ -105,7 +113,7 @@ fn record_capture(state: &State, outcome: &Outcome) -> Option<Event> {
         {
             Some(Event::CaptureFailed { reason: reason.clone() })
         }
-        Outcome::Declined { .. } => None,
+        Outcome::Declined { .. } | Outcome::NothingToVoid => None,
         Outcome::Unknown | Outcome::NotSeen => record_silence(state, Step::Capture, outcome),
     }
 }
@@ -117,6 +125,7 @@ fn record_silence(state: &State, step: Step, outcome: &Outcome) -> Option<Event>
         }
         Outcome::NotSeen if state.unknown == Some(step) => Some(Event::PaymentNotSeen { step }),
         Outcome::Approved { .. }
+        | Outcome::NothingToVoid
         | Outcome::Declined { .. }
         | Outcome::Unknown
         | Outcome::NotSeen => None,

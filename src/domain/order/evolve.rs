@@ -25,6 +25,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
         | Event::Captured { .. }
         | Event::CaptureFailed { .. }
         | Event::Voided {}
+        | Event::NothingToVoid {}
         | Event::VoidRefused { .. }
         | Event::Refunded {} => state.pay(event),
     }
@@ -59,6 +60,7 @@ fn milestones(state: &State, event: &Event, was_placed: bool) -> &'static [&'sta
         Event::Expired {} => &["expired"],
         Event::FlaggedForReview { .. } => &["flagged for review"],
         Event::PaymentNotSeen { .. }
+        | Event::NothingToVoid {}
         | Event::VoidRefused { .. }
         | Event::StockForgotten {}
         | Event::CartReopened {} => &[],
@@ -147,9 +149,14 @@ impl State {
             }
             Event::Voided {} => {
                 self.void_owed = false;
-                if matches!(self.payment, Payment::Authorised | Payment::Unknown) {
+                // Also when nobody knew of the authorisation: only the provider did.
+                if self.payment != Payment::Failed {
                     self.payment = Payment::Voided;
                 }
+            }
+            Event::NothingToVoid {} => {
+                self.void_owed = false;
+                self.payment = self.payment_before(Step::Authorise);
             }
             // The money was taken after all: the provider will say so when asked.
             Event::VoidRefused { .. } => {

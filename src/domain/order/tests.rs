@@ -78,6 +78,10 @@ fn declined(step: Step) -> Command {
     Command::Record { step, outcome: Outcome::Declined { reason: "no".to_owned() } }
 }
 
+fn nothing_to_void() -> Command {
+    Command::Record { step: Step::Void, outcome: Outcome::NothingToVoid }
+}
+
 fn no_answer(step: Step) -> Command {
     Command::Record { step, outcome: Outcome::Unknown }
 }

@@ -48,7 +48,7 @@ pub(super) fn decide(state: &State, command: &Command, context: &Context) -> Dec
             Ok(with_marks(state, vec![Event::WrittenOff { units, location, reason }], free))
         }
         Command::SetLowStock { units } if *units == state.low_stock_at => Ok(vec![]),
-        Command::SetLowStock { units } => Ok(vec![Event::LowStockSet { units: *units }]),
+        Command::SetLowStock { units } => Ok(set_low_stock(state, *units)),
         Command::SetSale(sale) => set_sale(state, sale),
         Command::EndSale if state.sale.is_none() => Ok(vec![]),
         Command::EndSale => Ok(vec![Event::SaleEnded {}]),
@@ -142,6 +142,16 @@ fn set_sale(state: &State, sale: &Sale) -> Decision {
         return Ok(vec![]);
     }
     Ok(vec![Event::SaleSet { sale: sale.clone() }])
+}
+
+/// A mark that is raised above what is free says so at once; nobody may come and buy for long.
+fn set_low_stock(state: &State, units: u64) -> Vec<Event> {
+    let free = state.free();
+    let mut events = vec![Event::LowStockSet { units }];
+    if (1..=units).contains(&free) && !state.low {
+        events.push(Event::LowStock { free });
+    }
+    events
 }
 
 /// Adds the marks that the change from today's free units to `free` passes.

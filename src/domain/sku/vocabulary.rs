@@ -22,7 +22,8 @@ pub struct Sale {
     pub closes_at: Time,
     /// What a unit costs during the sale.
     pub price: Money,
-    /// Reserved and sold units of one buyer over the whole sale; `None` is no limit.
+    /// Reserved and sold units of one buyer over the whole sale; `None` is no limit. One that comes
+    /// later finds what is claimed by then, not what was sold.
     pub units_per_buyer: Option<u32>,
 }
 

@@ -3,7 +3,7 @@
 use super::{Gone, MAX_SKUS, Socket, frames::Frame, upgrade};
 use crate::{
     domain::Sku,
-    http::{Door, problem::Code, reply::Answer},
+    http::{Door, extract::read, problem::Code, reply::Answer},
     journal::Position,
 };
 use axum::{
@@ -24,10 +24,10 @@ use tokio::sync::watch;
 
 /// What a client may say; a SKU may be followed by `@` and a position that it has seen.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-enum Asked {
-    Watch { sku: Vec<String> },
-    Unwatch { sku: Vec<String> },
+#[serde(deny_unknown_fields)]
+struct Asked {
+    r#type: String,
+    sku: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,19 +103,20 @@ impl Watcher {
     }
 
     async fn heed(&mut self, socket: &mut Socket, message: Message) -> Result<(), Gone> {
-        let asked = message.to_text().ok().and_then(|text| serde_json::from_str(text).ok());
-        match asked {
-            Some(Asked::Watch { sku }) => {
-                for sku in &sku {
+        let asked: Option<Asked> =
+            message.to_text().ok().and_then(|text| read(text.as_bytes()).ok());
+        match asked.as_ref().map(|Asked { r#type, sku }| (r#type.as_str(), sku)) {
+            Some(("watch", skus)) => {
+                for sku in skus {
                     self.watch(socket, sku).await?;
                 }
             }
-            Some(Asked::Unwatch { sku }) => {
-                for sku in &sku {
+            Some(("unwatch", skus)) => {
+                for sku in skus {
                     self.watched.remove(sku.as_str());
                 }
             }
-            None => {
+            Some(_) | None => {
                 let detail = "say {\"type\": \"watch\", \"sku\": [...]}, or unwatch";
                 complain(socket, Code::Invalid, None, detail).await?;
             }

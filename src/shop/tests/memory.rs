@@ -339,6 +339,12 @@ impl Books {
             assert!(paid.captures <= 1, "{id} was captured {} times", paid.captures);
             let open = paid.authorised && paid.captures == 0 && !paid.voided;
             assert!(!open, "{id} is {:?} but money is still set aside", order.status());
+            let says_voided = order.timeline().iter().any(|milestone| milestone.what == "voided");
+            assert_eq!(says_voided, paid.voided, "{id}'s timeline: {:?}", order.timeline());
+            if order.payment() != order::Payment::Failed {
+                let payment_voided = order.payment() == order::Payment::Voided;
+                assert_eq!(payment_voided, paid.voided, "{id} is {:?}", order.payment());
+            }
         }
         let known = |id: &String| orders.keys().any(|order| order.to_string() == *id);
         let strangers: Vec<&String> = paid.keys().filter(|id| !known(id)).collect();
@@ -366,7 +372,7 @@ impl Paid {
             let amount = line["amount"]["amount_minor"].as_i64().unwrap();
             match (line["step"].as_str().unwrap(), line["outcome"].as_str()) {
                 ("authorise", Some("approved")) => paid.authorised = true,
-                ("void", Some("approved" | "nothing-to-void")) => paid.voided = true,
+                ("void", Some("approved")) => paid.voided = true,
                 ("capture", Some("approved")) => {
                     paid.captures += 1;
                     paid.kept += amount;

@@ -117,7 +117,7 @@ impl World {
     }
 
     fn did(&self, step: Step) -> bool {
-        matches!(self.answers.get(&step), Some(Outcome::Approved { .. }))
+        matches!(self.answers.get(&step), Some(Outcome::Approved { .. } | Outcome::NothingToVoid))
     }
 
     /// The provider's answer to a step; the first one stands.
@@ -129,7 +129,9 @@ impl World {
             Step::Void => !self.did(Step::Capture),
             Step::Refund => self.did(Step::Capture),
         };
-        let outcome = if works {
+        let outcome = if step == Step::Void && !self.did(Step::Authorise) {
+            Outcome::NothingToVoid
+        } else if works {
             Outcome::Approved { reference: format!("{step:?}") }
         } else {
             Outcome::Declined { reason: reason() }
@@ -311,9 +313,17 @@ impl World {
         prop_assert_ne!(self.units, Units::Claimed, "stock stays claimed");
         let payment = if confirmed { Payment::Captured } else { Payment::Refunded };
         prop_assert_eq!(captured, state.payment() == payment);
+        let let_go = matches!(self.answers.get(&Step::Void), Some(Outcome::Approved { .. }));
+        let says = [history(&self.run).contains(&"voided"), payment_says(state, let_go)];
+        prop_assert_eq!(says, [let_go; 2], "{:?} {:?}", history(&self.run), state.payment());
         prop_assert_eq!(self.cart_is_open, state.status() == Status::Declined);
         Ok(())
     }
+}
+
+/// Whether the money was let go by `payment_status`, which says why where a capture failed.
+fn payment_says(state: &State, let_go: bool) -> bool {
+    if state.payment() == Payment::Failed { let_go } else { state.payment() == Payment::Voided }
 }
 
 proptest! {

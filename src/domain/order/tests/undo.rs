@@ -171,8 +171,29 @@ fn a_refused_void_makes_no_authorisation_up() {
     tell(&mut run, &declined(Step::Void));
     tell(&mut run, &not_seen(Step::Capture));
     stands(&run, Status::Cancelled, Payment::None, &[Pay(Step::Void), Return]);
-    tell(&mut run, &approved(Step::Void));
+    tell(&mut run, &nothing_to_void());
     stands(&run, Status::Cancelled, Payment::None, &[Return]);
+}
+
+#[test]
+fn timeline_and_payment_agree_whether_there_was_anything_to_void() {
+    let pasts: [&[Event]; 4] =
+        [&[], &[unknown(Step::Authorise)], &[authorised()], &[authorised(), SOLD]];
+    for past in pasts {
+        for ending in [CANCELLED, Event::Expired {}, Event::StockLost { sku: sku("A") }] {
+            let known = !past.is_empty() && past[0] == authorised();
+            for (answer, was_there) in [(approved(Step::Void), true), (nothing_to_void(), known)] {
+                let mut run = order(&[past, std::slice::from_ref(&ending)].concat());
+                tell(&mut run, &answer);
+                let payment = if was_there { Payment::Voided } else { Payment::None };
+                assert_eq!(run.state.payment(), payment, "{past:?}, {ending:?}, {answer:?}");
+                assert_eq!(history(&run).contains(&"voided"), was_there);
+                assert!(run.state.settled());
+                // The authorisation comes to the provider at last, which declines it for the void.
+                assert_eq!(tell(&mut run, &declined(Step::Authorise)), vec![]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -171,6 +171,23 @@ fn a_limit_that_goes_and_comes_back_counts_what_is_claimed() {
 }
 
 #[test]
+fn a_limit_that_comes_during_a_sale_finds_what_is_claimed_and_not_what_was_sold() {
+    let mut run = Run::given(State::default(), &stocked_and(10, [sale_set(None)]));
+    run.tell(SOON, &add(ANA, 2, 1)).unwrap();
+    run.tell(SOON, &take_over_as(ANAS_EMAIL, ANA, 1, 2)).unwrap();
+    run.tell(SOON, &commit(1, 2)).unwrap();
+    run.tell(SOON, &add(BEN, 1, 1)).unwrap();
+    run.tell(SOON, &Command::SetSale(sale(Some(2)))).unwrap();
+    run.tell(SOON, &add(ANA, 2, 2)).unwrap();
+    assert_eq!(run.tell(SOON, &add(ANA, 1, 3)), Err(LIMIT));
+    assert_eq!(run.tell(SOON, &add(BEN, 2, 2)), Err(LIMIT));
+    // Units bought before the limit come back: nothing to take off.
+    run.tell(SOON, &give_back(1, 2)).unwrap();
+    assert_eq!(run.tell(SOON, &add(ANA, 1, 4)), Err(LIMIT));
+    run.check_replay();
+}
+
+#[test]
 fn a_lower_limit_takes_nothing_away_and_gives_nothing_more() {
     let mut run = on_sale();
     run.tell(SOON, &add(ANA, 2, 1)).unwrap();

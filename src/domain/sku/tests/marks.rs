@@ -28,6 +28,27 @@ fn each_crossing_is_marked_once() {
 }
 
 #[test]
+fn a_mark_set_above_the_free_units_is_announced_at_once() {
+    let mark = |units| Command::SetLowStock { units };
+    let mut run = sku(5);
+    assert_eq!(marks(&mut run, SOON, &mark(4)), vec![]);
+    assert_eq!(marks(&mut run, SOON, &mark(5)), vec![Event::LowStock { free: 5 }]);
+    assert_eq!(marks(&mut run, SOON, &mark(5)), vec![], "set again");
+    assert_eq!(marks(&mut run, SOON, &mark(9)), vec![], "low already");
+    assert_eq!(marks(&mut run, SOON, &set(ANA, 1, 1)), vec![]);
+    // Below the free units it is over, and comes again.
+    assert_eq!(marks(&mut run, SOON, &mark(3)), vec![]);
+    assert_eq!(marks(&mut run, SOON, &set(ANA, 2, 2)), vec![Event::LowStock { free: 3 }]);
+    assert_eq!(marks(&mut run, SOON, &mark(2)), vec![]);
+    assert_eq!(marks(&mut run, SOON, &mark(3)), vec![Event::LowStock { free: 3 }]);
+    run.check_replay();
+    // What is sold out has been announced as that.
+    let mut run = sku(1);
+    run.tell(SOON, &add(ANA, 1, 1)).unwrap();
+    assert_eq!(marks(&mut run, SOON, &mark(9)), vec![]);
+}
+
+#[test]
 fn the_first_receipt_is_no_return() {
     let mut run = Run::given(State::default(), &[claimed(), listed(1)]);
     let receive = Command::Receive { units: 1, location: main(), reference: None };
