@@ -90,7 +90,10 @@ pub fn run() -> ExitCode {
             print!("{settings}");
             ExitCode::SUCCESS
         }),
-        Command::Rush(args) => Ok(runtime.block_on(crate::load::args::run(*args))),
+        Command::Rush(args) => gather(&Flags::default()).map(|settings| {
+            let args = args.or(settings.store, settings.admin_token);
+            runtime.block_on(crate::load::args::run(args))
+        }),
         Command::Verify(Stopped { store, args }) => gather(&Flags::of_store(store))
             .map(|settings| crate::verify::run(&settings.store, &args)),
         Command::Export(Stopped { store, args }) => gather(&Flags::of_store(store))

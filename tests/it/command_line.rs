@@ -1,7 +1,8 @@
-//! Which store the commands for a stopped one read: that of a server with the same settings.
+//! Which store the commands beside the server look at: that of a server with the same settings.
 //!
-//! None of the stores is there, and a command that misses one names it.
+//! Most of the stores are not there: a command that misses one names it.
 
+use crate::app::{ADMIN, App};
 use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
@@ -57,9 +58,27 @@ fn without_any_setting_it_is_the_default_store() {
 fn a_bad_settings_file_is_named_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("doorbuster.toml"), "colour = 1").unwrap();
-    for command in ["config", "verify", "export events"] {
+    for command in ["config", "verify", "export events", "rush"] {
         let (code, why) = run(folder.path(), command, None);
         assert_eq!(code, Some(2), "{command}");
         assert!(why.contains("there is no setting `colour`"), "{command}: {why}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rush_finds_the_admin_token_where_the_shop_has_it() {
+    let app = App::new().await;
+    let folder = folder();
+    let rush = format!("rush --config other.toml --shoppers 2 --units 2 --url {}", app.target());
+    let (code, why) = run(folder.path(), &rush, None);
+    assert_eq!(code, Some(2));
+    assert!(why.contains("can't read other/admin_token"), "{why}");
+    fs::create_dir(folder.path().join("other")).unwrap();
+    fs::write(folder.path().join("other/admin_token"), ADMIN).unwrap();
+    let (code, why) = run(folder.path(), &rush, None);
+    assert_eq!(code, Some(0), "{why}");
+    let (code, why) = run(folder.path(), &format!("{rush} --store elsewhere"), None);
+    assert_eq!(code, Some(2));
+    assert!(why.contains("can't read elsewhere/admin_token"), "{why}");
+    app.close().await;
 }
