@@ -48,11 +48,11 @@ impl Open {
         let metrics = http::install_metrics();
         let settings = DoorSettings { metrics, ..DoorSettings::new("the-admin-token") };
         let door = Door::new(house.shop.clone(), settings);
-        let router = door.router_with_noop();
         let server = Server::start(listener, 10_000);
+        server.open(door.router_with_noop());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let serving = tokio::spawn(server.serve(door, router, stopped));
+        let serving = tokio::spawn(server.serve(door, stopped));
         Open { house, target, stop, serving }
     }
 

@@ -84,9 +84,10 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
         most_sockets: settings.most_sockets,
     };
     let door = Door::new(opened.shop.clone(), door_settings);
-    let router = door.router();
+    // Whoever reads the announcement is let in.
+    server.open(door.router());
     announce(address, &at, brought);
-    server.serve(door, router, stop).await;
+    server.serve(door, stop).await;
     opened.close().await;
     tracing::info!("closed: all that was accepted is on disk");
     Ok(())

@@ -66,14 +66,14 @@ impl Server {
         Server { front, connections, most_connections, cut, accepting }
     }
 
-    /// Lets everybody in until `stop` comes back, then drains.
-    pub async fn serve(self, door: Door, router: Router, stop: impl Future<Output = ()>) {
+    /// Lets everybody in: from here on the shop answers.
+    pub fn open(&self, router: Router) {
         self.front.open(router);
-        stop.await;
-        self.drain(&door).await;
     }
 
-    async fn drain(self, door: &Door) {
+    /// Serves until `stop` comes back, then drains.
+    pub async fn serve(self, door: Door, stop: impl Future<Output = ()>) {
+        stop.await;
         let end = Instant::now() + DRAIN_WITHIN;
         tracing::info!(under_way = door.under_way(), "closing: no new work is taken");
         door.close();

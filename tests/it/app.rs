@@ -61,11 +61,11 @@ impl App {
         let metrics = http::install_metrics();
         let settings = DoorSettings { metrics, ..DoorSettings::new(ADMIN) };
         let door = Door::new(opened.shop.clone(), settings);
-        let router = door.router();
         let server = Server::start(listener, 1_000);
+        server.open(door.router());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let serving = tokio::spawn(server.serve(door, router, stopped));
+        let serving = tokio::spawn(server.serve(door, stopped));
         App { folder, options, opened, stop, serving, target }
     }
 

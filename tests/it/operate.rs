@@ -12,7 +12,6 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 use serde_json::Value;
-use tokio::sync::oneshot;
 
 #[tokio::test]
 async fn a_shop_is_alive_ready_and_measured() {
@@ -85,13 +84,9 @@ async fn whoever_came_too_early_is_let_in_on_the_same_connection() {
     let opened = open::open(folder.path(), Options::default()).await.unwrap();
     ask("/api/products").await.is_problem(503, "unavailable");
     let door = Door::new(opened.shop.clone(), DoorSettings::new(ADMIN));
-    let router = door.router();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(server.serve(door, router, async { drop(stopped.await) }));
-    let ready = async { while ask("/readyz").await.status() != 200 {} };
-    tokio::time::timeout(SOON, ready).await.unwrap();
+    server.open(door.router());
+    assert_eq!(ask("/readyz").await.status(), 200);
     assert_eq!(ask("/api/products").await.status(), 200);
-    drop(stop);
-    serving.await.unwrap();
+    server.serve(door, async {}).await;
     opened.close().await;
 }
