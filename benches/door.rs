@@ -14,7 +14,7 @@ mod support;
 
 use bytes::Bytes;
 use doorbuster::{
-    http::{self, Door, DoorSettings, server},
+    http::{self, Door, DoorSettings, Server, server},
     load::{
         Script, Target,
         contract::Line,
@@ -46,10 +46,11 @@ impl Open {
         let metrics = http::install_metrics();
         let settings = DoorSettings { metrics, ..DoorSettings::new("the-admin-token") };
         let door = Door::new(house.shop.clone(), settings);
-        let router = door.router_with_noop();
+        let server = Server::start(listener, 10_000);
+        server.open(door.router_with_noop());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let serving = tokio::spawn(http::serve(listener, door, router, 10_000, stopped));
+        let serving = tokio::spawn(server.serve(door, stopped));
         Open { house, target, stop, serving }
     }
 

@@ -9,17 +9,20 @@ pub mod serve;
 pub mod settings;
 
 use self::settings::{Flags, Settings};
-use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use std::{path::PathBuf, process::ExitCode};
 
 /// A commerce backend for the minute in which everybody comes at once.
 ///
 /// Without a command it serves: `doorbuster` is `doorbuster serve`.
 #[derive(Debug, Parser)]
-#[command(name = "doorbuster", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "doorbuster", version, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// File with settings, TOML [default: doorbuster.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "DOORBUSTER_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
 }
@@ -35,9 +38,20 @@ enum Command {
     /// Rehearse a sale against a running shop, then check its books
     Rush(Box<crate::load::args::Args>),
     /// Re-read a stopped store from its first byte and check its books
-    Verify(crate::verify::Args),
+    Verify(Stopped<crate::verify::Args>),
     /// Take things out of a stopped store
-    Export(crate::export::Args),
+    Export(Stopped<crate::export::Args>),
+}
+
+/// A command for a stopped store: the one that a server with the same settings would open.
+#[derive(Debug, clap::Args)]
+struct Stopped<A: clap::Args> {
+    /// Folder of the store [default: data/store]
+    // An id of its own: what is global is also seen where `Flags` stand.
+    #[arg(id = "stopped_store", long = "store", global = true, value_name = "DIR")]
+    store: Option<String>,
+    #[command(flatten)]
+    args: A,
 }
 
 const EXAMPLES: &str = "\
@@ -57,31 +71,83 @@ Exit codes: 0 done, 1 something does not hold, 2 it could not be done.";
 
 /// Runs what the arguments ask for.
 pub fn run() -> ExitCode {
-    let Cli { command, flags } = Cli::parse();
+    let cli = Cli::parse();
+    if let Err(error) = cli.check() {
+        error.exit();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no runtime: {error}")),
     };
-    match command.unwrap_or(Command::Serve(flags)) {
-        Command::Serve(flags) => match Settings::gather(&flags) {
-            Ok(settings) => runtime.block_on(serve::run(settings)),
-            Err(error) => fail(&error.to_string()),
-        },
-        Command::Config(flags) => match Settings::gather(&flags) {
-            Ok(settings) => {
-                print!("{settings}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => fail(&error.to_string()),
-        },
-        Command::Rush(args) => runtime.block_on(crate::load::args::run(*args)),
-        Command::Verify(args) => crate::verify::run(&args),
-        Command::Export(args) => crate::export::run(&args),
+    let Cli { command, config, flags } = cli;
+    let gather = |flags: &Flags| Settings::gather(config.as_deref(), flags);
+    let done = match command.unwrap_or(Command::Serve(flags)) {
+        Command::Serve(flags) => {
+            gather(&flags).map(|settings| runtime.block_on(serve::run(settings)))
+        }
+        Command::Config(flags) => gather(&flags).map(|settings| {
+            print!("{settings}");
+            ExitCode::SUCCESS
+        }),
+        Command::Rush(args) => gather(&Flags::default()).map(|settings| {
+            let args = args.or(settings.store, settings.admin_token);
+            runtime.block_on(crate::load::args::run(args))
+        }),
+        Command::Verify(Stopped { store, args }) => gather(&Flags::of_store(store))
+            .map(|settings| crate::verify::run(&settings.store, &args)),
+        Command::Export(Stopped { store, args }) => gather(&Flags::of_store(store))
+            .map(|settings| crate::export::run(&settings.store, &args)),
+    };
+    done.unwrap_or_else(|error| fail(&error.to_string()))
+}
+
+impl Cli {
+    /// Settings before a command would be lost on it.
+    fn check(&self) -> Result<(), clap::Error> {
+        if self.command.is_none() || self.flags.is_empty() {
+            return Ok(());
+        }
+        let why = "settings other than --config stand behind the command, not before it";
+        Err(Cli::command().error(ErrorKind::ArgumentConflict, why))
     }
 }
 
 fn fail(why: &str) -> ExitCode {
     eprintln!("doorbuster: {why}");
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        let cli = Cli::try_parse_from(line.split_whitespace())?;
+        cli.check().map(|()| cli)
+    }
+
+    #[test]
+    fn the_settings_file_is_named_before_or_behind_the_command() {
+        for line in [
+            "doorbuster --config a.toml",
+            "doorbuster --config a.toml serve --idle-ms 5",
+            "doorbuster config --config a.toml",
+            "doorbuster --config a.toml verify --store there",
+            "doorbuster verify --json --config a.toml",
+            "doorbuster export --config a.toml events",
+            "doorbuster export events --from 5 --config a.toml --store there",
+        ] {
+            let cli = parse(line).unwrap();
+            assert_eq!(cli.config.unwrap().to_str(), Some("a.toml"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_setting_before_a_command_is_not_lost_on_it() {
+        for line in ["doorbuster --store there verify", "doorbuster --idle-ms 5 serve"] {
+            let why = parse(line).unwrap_err().to_string();
+            assert!(why.contains("stand behind the command"), "{why}");
+        }
+    }
 }

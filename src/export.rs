@@ -10,7 +10,7 @@ use crate::{
 use serde::Serialize;
 use std::{
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::Path,
     process::ExitCode,
 };
 
@@ -47,9 +47,6 @@ Each line: shard, position, entity, sequence, at, by, command, event, version, d
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Events {
-    /// The store's folder.
-    #[arg(long, env = "DOORBUSTER_STORE", default_value = "data/store", value_name = "DIR")]
-    pub store: PathBuf,
     /// Begin at this position of each shard's log: the last one you have, plus one.
     #[arg(long, default_value_t = 0, value_name = "POSITION")]
     pub from: u64,
@@ -102,12 +99,12 @@ struct Line<'a> {
     data: serde_json::Value,
 }
 
-/// Runs the command.
+/// Runs the command on the store in `folder`.
 #[must_use]
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(folder: &Path, args: &Args) -> ExitCode {
     let What::Events(events) = &args.what;
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let written = write(events, &mut out).and_then(|()| Ok(out.flush()?));
+    let written = write(folder, events, &mut out).and_then(|()| Ok(out.flush()?));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has had enough.
@@ -123,8 +120,8 @@ pub fn run(args: &Args) -> ExitCode {
 ///
 /// # Errors
 /// The store can't be read, or `out` not written.
-pub fn write(events: &Events, out: &mut impl Write) -> Result<(), Error> {
-    let store = Store::open(&events.store)?;
+pub fn write(folder: &Path, events: &Events, out: &mut impl Write) -> Result<(), Error> {
+    let store = Store::open(folder)?;
     let shards = match events.shard {
         None => 0..store.shards,
         Some(found) if found >= store.shards => {
@@ -199,9 +196,8 @@ mod tests {
     }
 
     fn export(folder: &tempfile::TempDir, from: u64) -> Result<Vec<serde_json::Value>, Error> {
-        let events = Events { store: folder.path().to_owned(), from, shard: None };
         let mut out = vec![];
-        write(&events, &mut out)?;
+        write(folder.path(), &Events { from, shard: None }, &mut out)?;
         let text = String::from_utf8(out).unwrap();
         Ok(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
     }
@@ -231,8 +227,8 @@ mod tests {
     #[test]
     fn a_shard_that_is_not_there_is_named() {
         let (folder, _pen) = store();
-        let events = Events { store: folder.path().to_owned(), from: 0, shard: Some(2) };
-        let why = write(&events, &mut vec![]).unwrap_err().to_string();
+        let events = Events { from: 0, shard: Some(2) };
+        let why = write(folder.path(), &events, &mut vec![]).unwrap_err().to_string();
         assert!(why.starts_with("there is no shard 2"), "{why}");
     }
 }

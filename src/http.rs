@@ -4,7 +4,7 @@
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
 //! [`inventory`], [`live`] and [`operate`] are what stands there; [`problem`] says why not;
 //! [`extract`], [`auth`] and [`reply`] are the manners of all of them, [`middleware`] what goes
-//! around; [`server`] listens and drains. Invariant: every error that leaves is a problem with a
+//! around; [`server`] listens, says so while the shop opens, and drains. Invariant: every error that leaves is a problem with a
 //! code, and whatever a client can make large or slow has a limit.
 
 pub mod auth;
@@ -13,6 +13,7 @@ pub mod extract;
 pub mod inventory;
 pub mod live;
 pub mod middleware;
+mod opening;
 pub mod operate;
 pub mod orders;
 pub mod problem;
@@ -24,7 +25,7 @@ pub mod server;
 pub use middleware::current_request_id;
 pub use operate::install_metrics;
 pub use router::router;
-pub use server::serve;
+pub use server::Server;
 
 use self::live::Frames;
 use crate::shop::Shop;

@@ -25,10 +25,7 @@ use derived::{State, Twin};
 use orders::Books;
 use replay::{Facts, Replay};
 use report::Findings;
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 /// Reads a stopped store, changes nothing, and says whether all books balance.
 ///
@@ -37,9 +34,6 @@ use std::{
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The store's folder.
-    #[arg(long, env = "DOORBUSTER_STORE", default_value = "data/store", value_name = "DIR")]
-    pub store: PathBuf,
     /// Print the report as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -56,11 +50,11 @@ Examples:
 /// Log bytes per round; their entities take about as much memory.
 const ROUND_BYTES: u64 = 1 << 30;
 
-/// Runs the command.
+/// Runs the command on the store in `folder`.
 #[must_use]
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(folder: &Path, args: &Args) -> ExitCode {
     let bar = indicatif::ProgressBar::new(0); // hidden unless stderr is a terminal
-    let result = check(&args.store, &|done, total| {
+    let result = check(folder, &|done, total| {
         bar.set_length(total);
         bar.inc(done);
     });

@@ -258,8 +258,8 @@ where
         }
     }
 
-    /// Shuts one entity out: it can't be rebuilt. Called by the actor that tried, before it had a
-    /// state, so nobody else will announce its end.
+    /// Shuts one entity out: it can't be rebuilt. Called by the actor that tried; its slot is no
+    /// longer its own, so its end is nobody's news.
     pub fn quarantine(&self, system: &Arc<System>, id: &R::Id, why: String) {
         tracing::error!(entity = %id.entity(), %why, "quarantined; release it when mended");
         let mut stripe = self.stripe(id);

@@ -9,7 +9,10 @@ mod turn;
 
 pub use turn::{Accepted, Refused, Turn};
 
-use super::{Fault, Outbox, System, directory::Id};
+use super::{
+    Fault, Outbox, System,
+    directory::{Id, LoadError},
+};
 use crate::{
     domain::{Machine, Time},
     journal::entity::Entity,
@@ -90,6 +93,10 @@ impl<R> Default for Shell<R> {
     }
 }
 
+/// What an actor is: alive, or why its entity could not be rebuilt. Then it only tells that to
+/// whoever had written to it already, and ends.
+pub type Rebuilt<R> = Result<Box<Live<R>>, Fault>;
+
 /// What the actor owns.
 pub struct Live<R: Role> {
     id: R::Id,
@@ -119,14 +126,14 @@ where
 {
     type Msg = Heard<R::Message>;
     // Boxed: the state is moved from future to future as an actor starts.
-    type State = Box<Live<R>>;
+    type State = Rebuilt<R>;
     type Arguments = Birth<R>;
 
     async fn pre_start(
         &self,
         _: ActorRef<Self::Msg>,
         birth: Birth<R>,
-    ) -> Result<Box<Live<R>>, ActorProcessingErr> {
+    ) -> Result<Rebuilt<R>, ActorProcessingErr> {
         use super::system::Knows;
         let Birth { id, system, incarnation, newborn } = birth;
         let loaded = if newborn {
@@ -136,41 +143,57 @@ where
         };
         let entity = match loaded {
             Ok(entity) => entity,
+            Err(LoadError::Closed) => return Ok(Err(Fault::Unavailable)),
             Err(error) => {
-                let error = error.to_string();
-                system.directory().quarantine(&system, &id, error.clone());
-                return Err(error.into());
+                system.directory().quarantine(&system, &id, error.to_string());
+                return Ok(Err(Fault::Quarantined(id.entity().to_string())));
             }
         };
         let turn = Turn::new(system.clone(), id.entity(), entity);
         let role = R::new(id.clone(), system, incarnation);
-        Ok(Box::new(Live { id, role, turn, noted: None, resting: false, newborn }))
+        Ok(Ok(Box::new(Live { id, role, turn, noted: None, resting: false, newborn })))
     }
 
     /// What a successor does before its first message. Not in `pre_start`: whoever fails there
     /// is missed by nobody.
     async fn post_start(
         &self,
-        _: ActorRef<Self::Msg>,
-        live: &mut Box<Live<R>>,
+        myself: ActorRef<Self::Msg>,
+        rebuilt: &mut Rebuilt<R>,
     ) -> Result<(), ActorProcessingErr> {
-        if live.newborn { Ok(()) } else { live.take(None) }
+        match rebuilt {
+            Ok(live) if live.newborn => Ok(()),
+            Ok(live) => live.take(None),
+            Err(_) => go(&myself),
+        }
     }
 
     async fn handle(
         &self,
         myself: ActorRef<Self::Msg>,
         message: Self::Msg,
-        live: &mut Box<Live<R>>,
+        rebuilt: &mut Rebuilt<R>,
     ) -> Result<(), ActorProcessingErr> {
+        let live = match rebuilt {
+            Ok(live) => live,
+            Err(fault) => {
+                message.fail(fault.clone());
+                return Ok(());
+            }
+        };
         live.take(Some(message))?;
         if !live.resting && live.role.may_rest(live.turn.state()) {
             live.resting = true;
-            // A message that comes now waits in the directory and wakes a successor.
-            myself.drain().map_err(|_| "an actor could not go to rest")?;
+            go(&myself)?;
         }
         Ok(())
     }
+}
+
+/// Ends once the mailbox is empty. A message that comes now waits in the directory and wakes a
+/// successor.
+fn go<M: Message>(actor: &ActorRef<M>) -> Result<(), ActorProcessingErr> {
+    actor.drain().map_err(|_| "an actor could not go to rest".into())
 }
 
 impl<R: Role> Live<R> {

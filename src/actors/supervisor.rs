@@ -5,7 +5,7 @@
 use super::{
     System,
     directory::{Directory, Id as _},
-    shell::{Live, Role},
+    shell::{Rebuilt, Role},
     system::Knows,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -59,7 +59,7 @@ where
         match event {
             SupervisionEvent::ActorTerminated(actor, state, _) => {
                 let actor = actor.get_id();
-                let live = state.and_then(|mut state| state.take::<Box<Live<R>>>().ok());
+                let live = state.and_then(|mut state| state.take::<Rebuilt<R>>().ok()?.ok());
                 let id = live.map(|live| live.id().clone()).or_else(|| directory.name_of(actor));
                 if let Some(id) = id {
                     directory.ended(&system, id, actor, None);

@@ -5,7 +5,7 @@
 use super::{demo, fail, log, settings::Settings};
 use crate::{
     actors,
-    http::{self, Door, DoorSettings, server},
+    http::{self, Door, DoorSettings, Server, server},
     journal::{self, Layout},
     ports,
     shop::{self, Options, open},
@@ -59,6 +59,7 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
         |address| server::listen(address).map_err(|source| Error::Listen { address, source });
     let listener = listen(settings.listen)?;
     let address = listener.local_addr().unwrap_or(settings.listen);
+    let server = Server::start(listener, settings.most_connections);
     let clock = Arc::new(ports::clock::System::new());
     let opened =
         open::open_with(&settings.store, options(&settings), clock, Arc::new(fatal)).await?;
@@ -83,9 +84,10 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
         most_sockets: settings.most_sockets,
     };
     let door = Door::new(opened.shop.clone(), door_settings);
-    let router = door.router();
+    // Whoever reads the announcement is let in.
+    server.open(door.router());
     announce(address, &at, brought);
-    server::serve(listener, door, router, settings.most_connections, stop).await;
+    server.serve(door, stop).await;
     opened.close().await;
     tracing::info!("closed: all that was accepted is on disk");
     Ok(())

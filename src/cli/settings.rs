@@ -25,9 +25,6 @@ macro_rules! flags {
         /// The flags of a server; all texts here, so that each is read the same wherever it is.
         #[derive(Clone, Debug, Default, clap::Args)]
         pub struct Flags {
-            /// File with settings, TOML [default: doorbuster.toml, if it is there]
-            #[arg(long, value_name = "FILE", env = "DOORBUSTER_CONFIG", hide_env = true)]
-            config: Option<PathBuf>,
             $(#[arg(long, value_name = $value, help = concat!($help, " [default: ", $default, "]"))]
             $name: Option<String>,)*
         }
@@ -36,6 +33,16 @@ macro_rules! flags {
             fn given(&self) -> BTreeMap<&'static str, String> {
                 let all = [$((stringify!($name), &self.$name)),*];
                 all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+            }
+
+            /// Only the store, and only if it is given.
+            pub fn of_store(store: Option<String>) -> Flags {
+                Flags { store, ..Flags::default() }
+            }
+
+            /// Whether none is given.
+            pub fn is_empty(&self) -> bool {
+                self.given().is_empty()
             }
         }
 
@@ -134,14 +141,13 @@ pub struct Settings {
 type Values = BTreeMap<&'static str, (String, Source)>;
 
 impl Settings {
-    /// Gathers them from flags, environment and file.
+    /// Gathers them from flags, environment and file: the one that is named, else the usual one.
     ///
     /// # Errors
     /// A value is not what it must be: says which, from where, and what would be right.
-    pub fn gather(flags: &Flags) -> Result<Settings, Error> {
-        let path = flags.config.as_deref();
+    pub fn gather(named: Option<&Path>, flags: &Flags) -> Result<Settings, Error> {
         let usual = Path::new(USUAL_FILE);
-        let file = path.or_else(|| usual.exists().then_some(usual));
+        let file = named.or_else(|| usual.exists().then_some(usual));
         let environment = |name: &str| env::var(name).ok();
         Settings::read(values(flags, environment, file)?)
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use axum::{
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, Uri, header::CONNECTION},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::CONNECTION},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -32,8 +32,7 @@ pub fn current_request_id() -> Option<String> {
 }
 
 pub(super) async fn manners(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let id = request.headers().get(REQUEST_ID).filter(|id| is_sane(id)).cloned();
-    let id = id.unwrap_or_else(|| door.new_request_id());
+    let id = given_id(request.headers()).unwrap_or_else(|| door.new_request_id());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = CURRENT.scope(id.clone(), answer(&door, request, next)).await;
     note(&id, &method, &uri, &response);
@@ -65,6 +64,11 @@ fn note(id: &HeaderValue, method: &Method, uri: &Uri, response: &Response) {
     } else {
         tracing::debug!(request_id = ?id, %method, path = uri.path(), %status, "answered");
     }
+}
+
+/// The id that a client gave its request.
+pub(super) fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(REQUEST_ID).filter(|id| is_sane(id)).cloned()
 }
 
 fn is_sane(id: &HeaderValue) -> bool {

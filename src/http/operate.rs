@@ -58,7 +58,11 @@ fn describe() {
 
 /// `GET /healthz`
 pub async fn alive(_: Door, _: Call) -> Answer {
-    Ok(json(StatusCode::OK, &serde_json::json!({ "status": "alive" })))
+    Ok(is_alive())
+}
+
+pub(super) fn is_alive() -> Response {
+    json(StatusCode::OK, &serde_json::json!({ "status": "alive" }))
 }
 
 /// `GET /readyz`: replayed, and the log takes entries.

@@ -4,18 +4,16 @@
 //! nothing new is taken, what is under way is answered, and after [`DRAIN_WITHIN`] the rest is cut
 //! off: whoever gets no answer repeats with the same key.
 
-use super::Door;
+use super::{Door, opening::Front};
 use crate::ports::clock::pause;
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
@@ -47,46 +45,66 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop` comes back, then drains.
-pub async fn serve(
-    listener: TcpListener,
-    door: Door,
-    router: Router,
+/// An address that answers: first that the shop is opening, then for the shop.
+pub struct Server {
+    front: Arc<Front>,
+    connections: Arc<Semaphore>,
     most_connections: usize,
-    stop: impl Future<Output = ()>,
-) {
-    let most_connections = most_connections.min(Semaphore::MAX_PERMITS >> 32);
-    let connections = Arc::new(Semaphore::new(most_connections));
-    let (cut, cutting) = watch::channel(false);
-    let accepting = tokio::spawn(accept(listener, router, connections.clone(), cutting));
-    stop.await;
-    let end = Instant::now() + DRAIN_WITHIN;
-    tracing::info!(under_way = door.under_way(), "closing: no new work is taken");
-    door.close();
-    let idle = async {
-        while door.under_way() > 0 {
-            pause(Duration::from_millis(5)).await;
-        }
-    };
-    if timeout_at(end, idle).await.is_err() {
-        tracing::warn!(under_way = door.under_way(), "closing without having answered everybody");
+    cut: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Takes connections from now on, and says that the shop is opening.
+    pub fn start(listener: TcpListener, most_connections: usize) -> Server {
+        let most_connections = most_connections.min(Semaphore::MAX_PERMITS >> 32);
+        let connections = Arc::new(Semaphore::new(most_connections));
+        let (cut, cutting) = watch::channel(false);
+        let front = Arc::<Front>::default();
+        let accepting = accept(listener, front.clone(), connections.clone(), cutting);
+        let accepting = tokio::spawn(accepting);
+        Server { front, connections, most_connections, cut, accepting }
     }
-    accepting.abort();
-    cut.send_replace(true);
-    // What is answered is not always written yet.
-    let all = u32::try_from(most_connections).unwrap_or(u32::MAX);
-    let written = timeout_at(
-        end.max(Instant::now() + Duration::from_millis(200)),
-        connections.acquire_many(all),
-    );
-    if written.await.is_err() {
-        tracing::warn!("closing with connections still open");
+
+    /// Lets everybody in: from here on the shop answers.
+    pub fn open(&self, router: Router) {
+        self.front.open(router);
+    }
+
+    /// Serves until `stop` comes back, then drains.
+    pub async fn serve(self, door: Door, stop: impl Future<Output = ()>) {
+        stop.await;
+        let end = Instant::now() + DRAIN_WITHIN;
+        tracing::info!(under_way = door.under_way(), "closing: no new work is taken");
+        door.close();
+        let idle = async {
+            while door.under_way() > 0 {
+                pause(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout_at(end, idle).await.is_err() {
+            tracing::warn!(
+                under_way = door.under_way(),
+                "closing without having answered everybody"
+            );
+        }
+        self.accepting.abort();
+        self.cut.send_replace(true);
+        // What is answered is not always written yet.
+        let all = u32::try_from(self.most_connections).unwrap_or(u32::MAX);
+        let written = timeout_at(
+            end.max(Instant::now() + Duration::from_millis(200)),
+            self.connections.acquire_many(all),
+        );
+        if written.await.is_err() {
+            tracing::warn!("closing with connections still open");
+        }
     }
 }
 
 async fn accept(
     listener: TcpListener,
-    router: Router,
+    front: Arc<Front>,
     connections: Arc<Semaphore>,
     cutting: watch::Receiver<bool>,
 ) {
@@ -94,8 +112,8 @@ async fn accept(
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (router, cutting) = (router.clone(), cutting.clone());
-                tokio::spawn(answer(stream, router, cutting, permit));
+                let (front, cutting) = (front.clone(), cutting.clone());
+                tokio::spawn(answer(stream, front, cutting, permit));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -107,13 +125,13 @@ async fn accept(
 
 async fn answer(
     stream: TcpStream,
-    router: Router,
+    front: Arc<Front>,
     mut cutting: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 ) {
     // Without it small answers wait for the client's next packet; a broken stream shows below.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |request| front.answer(request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)

@@ -48,12 +48,12 @@ pub struct Args {
     json: bool,
 
     /// The shop's admin token, to make products with
-    #[arg(long, env = "DOORBUSTER_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN")]
     admin_token: Option<String>,
 
-    /// The shop's store, where its admin token lies when none is given
-    #[arg(long, env = "DOORBUSTER_STORE", value_name = "DIR", default_value = "data/store")]
-    store: PathBuf,
+    /// The shop's store, where its admin token lies when none is given [default: data/store]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
 
     /// Race for this SKU instead of a new product
     #[arg(long, help_heading = "Race", value_parser = sku())]
@@ -195,11 +195,20 @@ async fn run_trace(args: &Args) -> Result<bool, Error> {
 }
 
 impl Args {
+    /// With what is set for the shop, where the flags say nothing of its admin token.
+    #[must_use]
+    pub fn or(self, store: PathBuf, admin_token: Option<String>) -> Args {
+        if self.admin_token.is_some() || self.store.is_some() {
+            return self;
+        }
+        Args { store: Some(store), admin_token, ..self }
+    }
+
     fn admin_token(&self) -> Result<String, Error> {
         if let Some(token) = &self.admin_token {
             return Ok(token.clone());
         }
-        let path = self.store.join("admin_token");
+        let path = self.store.clone().unwrap_or_default().join("admin_token");
         match std::fs::read_to_string(&path) {
             Ok(token) => Ok(token.trim().to_owned()),
             Err(source) => Err(Error::NoToken { path, source }),

@@ -16,6 +16,7 @@ mod end;
 mod history;
 mod kills;
 mod late;
+mod opening;
 mod server;
 
 /// Splitmix64: all the randomness a test needs, from a seed it can print.

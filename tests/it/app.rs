@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use doorbuster::{
     actors::Settings,
-    http::{self, Door, DoorSettings, server},
+    http::{self, Door, DoorSettings, Server, server},
     load::{Answer, Client, Target},
     shop::{Opened, Options, Shop, open},
 };
@@ -61,10 +61,11 @@ impl App {
         let metrics = http::install_metrics();
         let settings = DoorSettings { metrics, ..DoorSettings::new(ADMIN) };
         let door = Door::new(opened.shop.clone(), settings);
-        let router = door.router();
+        let server = Server::start(listener, 1_000);
+        server.open(door.router());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let serving = tokio::spawn(http::serve(listener, door, router, 1_000, stopped));
+        let serving = tokio::spawn(server.serve(door, stopped));
         App { folder, options, opened, stop, serving, target }
     }
 

@@ -13,6 +13,7 @@
 mod app;
 mod cart;
 mod checkout;
+mod command_line;
 mod inventory;
 mod live;
 mod manners;

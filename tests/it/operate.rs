@@ -1,6 +1,16 @@
 //! What operators ask.
 
-use crate::app::App;
+use crate::app::{ADMIN, App, Reply, SOON};
+use bytes::Bytes;
+use doorbuster::{
+    http::{Door, DoorSettings, Server, server},
+    load::{Client, Target},
+    shop::{Options, open},
+};
+use hyper::{
+    Method,
+    header::{HeaderName, HeaderValue},
+};
 use serde_json::Value;
 
 #[tokio::test]
@@ -52,4 +62,31 @@ async fn nobody_is_quarantined_in_a_sound_shop() {
         app.admin("POST", &path, Value::Null).await.is_problem(404, "not-found");
     }
     app.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_came_too_early_is_let_in_on_the_same_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let target = Target::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let server = Server::start(listener, 1);
+    // There is room for one connection only, so a second one would wait for ever.
+    let mut client = Client::new(&target);
+    let named = [(HeaderName::from_static("x-request-id"), HeaderValue::from_static("mine"))];
+    let mut ask = async |path: &str| {
+        let asked = client.request(Method::GET, path, &named, Bytes::new());
+        let answer = Reply(tokio::time::timeout(SOON, asked).await.unwrap().unwrap());
+        assert_eq!(answer.header("x-request-id"), "mine");
+        answer
+    };
+    assert_eq!(ask("/healthz").await.status(), 200);
+    ask("/readyz").await.is_problem(503, "unavailable");
+    let opened = open::open(folder.path(), Options::default()).await.unwrap();
+    ask("/api/products").await.is_problem(503, "unavailable");
+    let door = Door::new(opened.shop.clone(), DoorSettings::new(ADMIN));
+    server.open(door.router());
+    assert_eq!(ask("/readyz").await.status(), 200);
+    assert_eq!(ask("/api/products").await.status(), 200);
+    server.serve(door, async {}).await;
+    opened.close().await;
 }

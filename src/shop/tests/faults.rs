@@ -125,6 +125,28 @@ async fn a_panic_while_an_entity_wakes_is_survived() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_to_ask_for_who_cannot_be_replayed_hears_it_too() {
+    let mut world = World::new(1);
+    world.settings.idle_ms = 0;
+    let running = shop_of_two(&world).await;
+    running.stop_the_clock();
+    running.rest().await;
+    let (shop, system) = (&running.shop, running.shop.system());
+    system.faults.arm(tee(), Strike::Replay);
+    let code = sku("TEE-1");
+    let asked = futures_util::future::join_all((0..10).map(|_| shop.stock(&code))).await;
+    for answer in asked {
+        assert_eq!(answer.unwrap_err(), Error::Fault(Fault::Quarantined(tee().to_string())));
+    }
+    assert_eq!(system.quarantine.list().len(), 1);
+    wait_until("nobody lives", || system.live() == [0; 4]).await;
+    system.faults.mend(&tee(), Strike::Replay);
+    assert!(system.release(&tee()), "it was quarantined");
+    assert_eq!(units_free(&running, "TEE-1").await, UNITS);
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cannot_be_replayed_is_shut_out_alone_and_released_when_mended() {
     for shards in [1, 3] {
         quarantine(shards).await;
