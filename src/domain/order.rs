@@ -180,6 +180,13 @@ pub enum Obligation {
     Reopen,
 }
 
+impl Obligation {
+    /// Whether it is the provider's to answer; an order owes at most one such thing at a time.
+    pub fn moves_money(self) -> bool {
+        matches!(self, Obligation::Pay(_) | Obligation::Ask(_))
+    }
+}
+
 /// Where the order stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
