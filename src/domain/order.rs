@@ -316,10 +316,11 @@ impl State {
         self.reopen.as_ref()
     }
 
-    /// No money has to move any more and the order's end is known.
+    /// The order's end is known, no money has to move any more, and a cart that is to take
+    /// changes again does: whoever hears of a decline may check out again at once.
     pub fn settled(&self) -> bool {
-        let moves = |owed: &Obligation| matches!(owed, Obligation::Pay(_) | Obligation::Ask(_));
-        self.status != Status::Placed && !self.obligations().iter().any(moves)
+        let moves_money = self.obligations().into_iter().any(Obligation::moves_money);
+        self.status != Status::Placed && self.reopen.is_none() && !moves_money
     }
 
     fn ended(&self) -> bool {

@@ -21,6 +21,7 @@ mod durable;
 mod faults;
 mod journeys;
 mod memory;
+mod owing;
 mod repeats;
 mod rest;
 mod sweep;
