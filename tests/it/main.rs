@@ -19,3 +19,4 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod store;
