@@ -115,6 +115,29 @@ async fn only_the_admin_changes_the_catalogue() {
 }
 
 #[tokio::test]
+async fn a_refused_product_leaves_its_key_unused() {
+    for shards in [1, 3] {
+        let app = App::sharded(shards).await;
+        app.stock_up("TEE", 5).await;
+        let make = |skus: &'static [&str]| app.admin_keyed("/api/products", "k", product(skus, 1));
+        for _ in 0..3 {
+            let refused = make(&["NEW", "TEE"]).await;
+            assert_eq!(refused.is_problem(409, "sku-taken").at("/sku"), "TEE");
+        }
+        let made = make(&["NEW", "OTHER"]).await;
+        assert_eq!((made.status(), made.replayed()), (201, false), "{made}");
+        let again = make(&["NEW", "OTHER"]).await;
+        assert_eq!((again.status(), again.replayed()), (201, true), "{again}");
+        assert_eq!(again.text("/id"), made.text("/id"));
+        make(&["NEW", "TEE"]).await.is_problem(422, "idempotency-mismatch");
+        let app = app.restart().await;
+        let again = app.admin_keyed("/api/products", "k", product(&["NEW", "OTHER"], 1)).await;
+        assert_eq!((again.status(), again.replayed()), (201, true), "{again}");
+        app.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_product_is_named_by_its_field() {
     let app = App::new().await;
     let wrong = |pointer: &str, value: Value| {
