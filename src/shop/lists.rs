@@ -5,9 +5,10 @@
 
 use super::{Error, Shop, orders::Order};
 use crate::{
-    domain::{EntityId, Sku},
+    actors::Fault,
+    domain::{EntityId, OrderId, Sku, Time},
     journal::StateStore,
-    views::{self, Follower, catalogue, ledger, orders},
+    views::{self, Follower, catalogue, ledger, orders, orders::Placed},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +24,17 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// None on the last page.
     pub next: Option<String>,
+}
+
+/// One line of a list of orders.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// Which order.
+    pub id: OrderId,
+    /// When it was placed.
+    pub at: Time,
+    /// All of it; `None` while it is quarantined.
+    pub order: Option<Order>,
 }
 
 impl Shop {
@@ -77,7 +89,7 @@ impl Shop {
         email: Option<&str>,
         cursor: Option<String>,
         limit: usize,
-    ) -> Result<Page<Order>, Error> {
+    ) -> Result<Page<Ordered>, Error> {
         let buyer = email.map(|email| self.buyer_of(email));
         let read = move |store: &dyn StateStore| match buyer {
             Some(buyer) => orders::page_of(store, buyer, cursor.as_deref(), limit),
@@ -85,8 +97,14 @@ impl Shop {
         };
         let (placed, next) = self.read_view("orders", read).await?;
         let mut items = Vec::with_capacity(placed.len());
-        for placed in placed {
-            items.push(self.order_by_id(placed.order).await?);
+        for Placed { order: id, at } in placed {
+            let order = match self.order_by_id(id).await {
+                Ok(order) => Some(order),
+                // Shut out alone: that is no reason to keep the others back.
+                Err(Error::Fault(Fault::Quarantined(_))) => None,
+                Err(error) => return Err(error),
+            };
+            items.push(Ordered { id, at, order });
         }
         Ok(Page { items, next })
     }
