@@ -173,10 +173,14 @@ impl<O: Outbox> Committer<O> {
         self.lock_index().get(entity).cloned().unwrap_or_default()
     }
 
-    /// Forgets entries before `position`: snapshots cover them.
-    pub fn forget_before(&self, position: Position) {
+    /// Forgets entries before `position`: snapshots cover them, but for those of entities that are
+    /// to be kept.
+    pub fn forget_before(&self, position: Position, keep: impl Fn(&EntityId) -> bool) {
         let mut index = self.lock_index();
-        index.retain(|_, entries| {
+        index.retain(|id, entries| {
+            if keep(id) {
+                return true;
+            }
             entries.retain(|at| *at >= position);
             !entries.is_empty()
         });

@@ -231,15 +231,17 @@ fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
     let run = move || {
         // Snapshots are for the next start: those who sell now go first.
         let _ = rustix::process::nice(15);
-        let mut ticks = 0_u32;
+        let (mut ticks, mut works) = (0_u32, true);
         while !system.is_closing() {
             std::thread::sleep(LOOK_EVERY);
             ticks = ticks.wrapping_add(1);
             if ticks.is_multiple_of(5) {
                 system.rest_idle();
             }
-            if system.wants_checkpoint() || ticks.is_multiple_of(CHECKPOINT_EVERY) {
-                take(&system);
+            // One that failed costs as much as one that does not, and helps nobody.
+            let wanted = works && system.wants_checkpoint();
+            if wanted || ticks.is_multiple_of(CHECKPOINT_EVERY) {
+                works = take(&system);
             }
         }
         take(&system);
@@ -247,8 +249,11 @@ fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
     thread.spawn(run).map_err(|source| Error::Io { path: PathBuf::from("checkpoint"), source })
 }
 
-fn take(system: &System) {
-    if let Err(error) = system.take_checkpoint() {
+/// `false` when there is none.
+fn take(system: &System) -> bool {
+    let taken = system.take_checkpoint();
+    if let Err(error) = &taken {
         tracing::error!(%error, "no checkpoint: the next start reads more of the log");
     }
+    taken.is_ok()
 }
