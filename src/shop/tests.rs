@@ -21,6 +21,7 @@ mod broken;
 mod durable;
 mod faults;
 mod journeys;
+mod large;
 mod memory;
 mod owing;
 mod repeats;

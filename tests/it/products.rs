@@ -150,6 +150,7 @@ async fn a_malformed_product_is_named_by_its_field() {
         ("/title", json!(""), "/title"),
         ("/title", json!(long), "/title"),
         ("/title", json!(7), "/title"),
+        ("/variants/1/title", json!("é".repeat(301)), "/variants/1/title"),
         ("/variants", json!([]), "/variants"),
         ("/variants/1/sku", json!("A"), "/variants/1/sku"),
         ("/variants/1/sku", json!("A@B"), "/variants/1/sku"),
