@@ -14,6 +14,9 @@ use std::{sync::Arc, time::Duration};
 
 pub use crate::views::{catalogue::Product as Listed, ledger::Movement};
 
+/// What stands for an order in the keys of its view: when it was placed, and its id.
+const ORDER_BYTES: usize = 8 + 16;
+
 /// The longest a list waits for its view.
 const CATCH_UP: Duration = Duration::from_millis(250);
 
@@ -41,13 +44,17 @@ impl Shop {
     /// The catalogue, newest first, without what is archived.
     ///
     /// # Errors
-    /// The store failed.
+    /// The cursor is another list's, or the store failed.
     pub async fn products(
         &self,
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Page<Listed>, Error> {
-        let read = move |store: &dyn StateStore| catalogue::page(store, cursor.as_deref(), limit);
+        let cursor = match cursor {
+            Some(text) => Some(catalogue::Cursor::parse(&text).ok_or_else(foreign_cursor)?),
+            None => None,
+        };
+        let read = move |store: &dyn StateStore| catalogue::page(store, cursor.as_ref(), limit);
         let (items, next) = self.read_view("catalogue", read).await?;
         Ok(Page { items, next })
     }
@@ -64,9 +71,7 @@ impl Shop {
     ) -> Result<Page<Movement>, Error> {
         self.known(sku)?;
         let cursor = match cursor {
-            Some(text) => Some(ledger::Cursor::parse(text).ok_or_else(|| {
-                Error::invalid("/cursor", "must be the `next` of an earlier page")
-            })?),
+            Some(text) => Some(ledger::Cursor::parse(text).ok_or_else(foreign_cursor)?),
             None => None,
         };
         let shard = self.system().shard_of(&EntityId::Sku(sku.clone()));
@@ -83,7 +88,7 @@ impl Shop {
     /// Orders, newest first; of one buyer when an e-mail is given.
     ///
     /// # Errors
-    /// The store failed.
+    /// The cursor is another list's, or the store failed.
     pub async fn orders(
         &self,
         email: Option<&str>,
@@ -91,6 +96,11 @@ impl Shop {
         limit: usize,
     ) -> Result<Page<Ordered>, Error> {
         let buyer = email.map(|email| self.buyer_of(email));
+        let prefix = buyer.map(|buyer| buyer.0.to_be_bytes());
+        let prefix = prefix.as_ref().map_or(&[][..], <[u8; 16]>::as_slice);
+        if cursor.as_deref().is_some_and(|text| !views::is_cursor(text, prefix, ORDER_BYTES)) {
+            return Err(foreign_cursor());
+        }
         let read = move |store: &dyn StateStore| match buyer {
             Some(buyer) => orders::page_of(store, buyer, cursor.as_deref(), limit),
             None => orders::page(store, cursor.as_deref(), limit),
@@ -135,6 +145,10 @@ impl Shop {
         let done = done.map_err(|error| Error::Store(error.to_string()))?;
         done.map_err(|error| Error::Store(error.to_string()))
     }
+}
+
+fn foreign_cursor() -> Error {
+    Error::invalid("/cursor", "must be the `next` of an earlier page of this list")
 }
 
 /// Starts the views of a system.

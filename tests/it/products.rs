@@ -51,6 +51,25 @@ async fn a_list_comes_in_pages() {
 }
 
 #[tokio::test]
+async fn a_cursor_of_another_list_is_refused_by_every_list() {
+    let app = App::new().await;
+    app.stock_up("A", 1).await;
+    app.stock_up("B", 1).await;
+    let next = app.get("/api/products?limit=1").await.text("/next");
+    let products = [next.replace(char::is_numeric, "z"), next[2..].to_owned(), "1-2-3".to_owned()];
+    for foreign in products.iter().map(String::as_str).chain(["", "x", "abc", "%C3%A9"]) {
+        app.get(&format!("/api/products?cursor={foreign}")).await.is_invalid("/cursor");
+    }
+    for foreign in [next, "", "x", "1-2-3"] {
+        let path = format!("/api/orders?cursor={foreign}");
+        app.admin("GET", &path, Value::Null).await.is_invalid("/cursor");
+        let path = format!("/api/orders?email=ana@example.com&cursor={foreign}");
+        app.admin("GET", &path, Value::Null).await.is_invalid("/cursor");
+    }
+    app.close().await;
+}
+
+#[tokio::test]
 async fn a_sku_belongs_to_one_product() {
     let app = App::sharded(3).await;
     app.stock_up("TEE", 5).await;
