@@ -9,7 +9,7 @@ mod driver;
 
 pub use driver::{Driver, Release, Released, Step};
 
-use super::{BatchBuilder, MAX_BATCH_BYTES, Position, batch::Cut, codec};
+use super::{BatchBuilder, MAX_BATCH_BYTES, Position, codec};
 use crate::domain::{Context, EntityId, machine::Event};
 use std::{
     cell::RefCell,
@@ -283,8 +283,7 @@ impl Draft {
 
     /// Moves the decision to the end of `open`; returns the offset of its last entry there.
     fn join<O: Outbox>(&mut self, entity: &EntityId, open: &mut Open<O>) -> usize {
-        let moved = open.builder.bytes().saturating_sub(Cut::START.bytes());
-        self.builder.split_off(Cut::START, &mut open.builder);
+        let moved = self.builder.move_to(&mut open.builder);
         let offsets = self.offsets.iter().map(|offset| offset.saturating_add(moved));
         open.entries.extend(offsets.map(|offset| (entity.clone(), offset)));
         open.entries.last().map_or(0, |(_, offset)| *offset)

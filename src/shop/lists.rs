@@ -124,11 +124,6 @@ impl Shop {
         self.0.views.lag()
     }
 
-    /// Makes a view again from the log; `false` when there is none of this name.
-    pub fn rebuild_view(&self, view: &str) -> bool {
-        self.0.views.rebuild(view)
-    }
-
     /// Reads off the runtime's threads: a view may have to be waited for, and sled reads files.
     async fn read_view<T: Send + 'static>(
         &self,
