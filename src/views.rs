@@ -11,6 +11,7 @@ pub mod orders;
 
 mod cursor;
 
+pub use cursor::is_cursor;
 pub use follower::Follower;
 
 use crate::journal::{BatchRef, StateStore, Tree, codec, entry, state};

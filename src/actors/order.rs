@@ -4,11 +4,12 @@
 //! is under way, once, and again when no answer came. So a restart needs no memory of what was
 //! under way.
 
+mod paying;
 mod placing;
 
 use self::placing::Placing;
 use super::{
-    Baton, Fault, System, cart, cashier,
+    Baton, Fault, System, cart,
     gather::Gather,
     shell::{self, Role, Turn},
     sku::{self, ForOrder},
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         By, Context, Machine as _, OrderId, Sku, Time,
-        order::{Command, Obligation, Outcome, Placement, State, Status, Step},
+        order::{Command, Obligation, Placement, State, Status, Step},
         sku::Refusal,
     },
     ports::payments,
@@ -24,18 +25,8 @@ use crate::{
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// A provider call without an answer is repeated after so long; the port's own deadline is
-/// shorter.
-const CALL_LOST_AFTER_MS: u64 = 60_000;
-
-/// The first pause after a provider was unavailable; doubles each time.
-const FIRST_PAUSE_MS: u64 = 100;
-
 /// When the cart is told again to reopen.
 const REOPEN_AGAIN_MS: u64 = 1_000;
-
-/// Tries after which somebody should look.
-const REVIEW_AFTER: u32 = 8;
 
 /// An order as of some instant.
 #[derive(Clone, Debug)]
@@ -111,9 +102,12 @@ pub struct Actor {
     /// The provider call that is under way; one at a time, so that its answers can't overtake
     /// each other.
     call: Option<(Obligation, Time)>,
+    /// Calls in a row that got the money no further.
     tries: u32,
-    call_at: Option<Time>,
-    reopen_at: Option<Time>,
+    /// What is asked of the provider again, and when.
+    call_at: Option<(Obligation, Time)>,
+    /// The same for the cart.
+    reopen_at: Option<(Obligation, Time)>,
     waiters: Vec<(Baton<OrderAnswer>, bool)>,
     followers: Vec<mpsc::UnboundedSender<Order>>,
     shown: u64,
@@ -148,18 +142,7 @@ impl Role for Actor {
                 self.sku_answered(&sku, wish, result, turn);
             }
             Message::Paid { step, answer } => self.paid(step, answer, turn),
-            Message::Asked { step, answer } => {
-                let answer = match answer {
-                    Ok(Some(answer)) => answer,
-                    Ok(None) => {
-                        self.call = None;
-                        self.record_outcome(step, Outcome::NotSeen, turn);
-                        return;
-                    }
-                    Err(_) => payments::Answer::Unavailable,
-                };
-                self.paid(step, answer, turn);
-            }
+            Message::Asked { step, answer } => self.asked(step, answer, turn),
             Message::Reopened => turn.record(&Command::RecordReopened, By::Order(self.id)),
             Message::Read { baton, settled, replayed } => {
                 self.answer_when(Caller { baton, settle: settled }, replayed, turn);
@@ -186,9 +169,7 @@ impl Role for Actor {
     fn settle(&mut self, turn: &mut Turn<Self>) {
         self.settle_placing(turn);
         let owed = turn.state().obligations();
-        if owed.is_empty() {
-            (self.gather, self.call_at, self.reopen_at) = (None, None, None);
-        }
+        self.drop_unowed(&owed, turn.now());
         for obligation in owed {
             match obligation {
                 Obligation::Pay(_) | Obligation::Ask(_) => self.call(obligation, turn),
@@ -205,8 +186,9 @@ impl Role for Actor {
     fn retry_at(&self) -> Option<Time> {
         let placing = self.placing.as_ref().map(Placing::ask_at);
         let gather = self.gather.as_ref().map(Gather::ask_at);
-        let lost = self.call.map(|(_, since)| since.plus_ms(CALL_LOST_AFTER_MS));
-        [placing, gather, lost, self.call_at, self.reopen_at].into_iter().flatten().min()
+        let lost = self.call.map(|(_, since)| since.plus_ms(paying::CALL_LOST_AFTER_MS));
+        let again = [self.call_at, self.reopen_at].map(|again| again.map(|(_, at)| at));
+        [placing, gather, lost].into_iter().chain(again).flatten().min()
     }
 
     fn may_rest(&self, state: &State) -> bool {
@@ -220,6 +202,16 @@ impl Role for Actor {
 impl Actor {
     fn order(&self, turn: &Turn<Self>, replayed: bool) -> Order {
         Order { id: self.id, state: turn.state().clone(), replayed }
+    }
+
+    /// A time to ask again goes with what it was for: left behind, it would be due for ever. A call
+    /// is waited for whether or not it is owed still, until it is lost.
+    fn drop_unowed(&mut self, owed: &[Obligation], now: Time) {
+        let gone = |what: Obligation| !owed.contains(&what);
+        self.gather.take_if(|gather| gone(gather.what.into()));
+        self.call_at.take_if(|(what, _)| gone(*what));
+        self.reopen_at.take_if(|(what, _)| gone(*what));
+        self.call.take_if(|(_, since)| paying::is_lost(*since, now));
     }
 
     /// Answers now, or when the order is settled if the caller wants that.
@@ -292,73 +284,11 @@ impl Actor {
             return;
         };
         let (cart, lapsed, order) = (placement.cart, lapsed.clone(), self.id);
-        if self.reopen_at.is_some_and(|at| turn.now() < at) {
+        if self.reopen_at.is_some_and(|(_, at)| turn.now() < at) {
             return;
         }
-        self.reopen_at = Some(turn.now().plus_ms(REOPEN_AGAIN_MS));
+        self.reopen_at = Some((Obligation::Reopen, turn.now().plus_ms(REOPEN_AGAIN_MS)));
         turn.tell::<cart::Actor>(cart, cart::Message::Reopen { order, lapsed });
-    }
-
-    /// Calls the provider once all that the call rests on is durable.
-    fn call(&mut self, owed: Obligation, turn: &mut Turn<Self>) {
-        let now = turn.now();
-        let lost = |since: Time| now.ms_since(since) >= CALL_LOST_AFTER_MS;
-        if self.call.is_some_and(|(_, since)| !lost(since))
-            || self.call_at.is_some_and(|at| now < at)
-        {
-            return;
-        }
-        let Some(placement) = turn.state().placement() else { return };
-        let (order, amount) = (self.id, placement.total);
-        let call = match owed {
-            Obligation::Pay(step) => {
-                let token = (step == Step::Authorise).then(|| placement.payment.clone());
-                cashier::Call::Pay { order, step, amount, token }
-            }
-            Obligation::Ask(step) => cashier::Call::Ask { order, step },
-            Obligation::Commit
-            | Obligation::HandBack
-            | Obligation::Return
-            | Obligation::Forget
-            | Obligation::Reopen => return,
-        };
-        (self.call, self.call_at) = (Some((owed, now)), None);
-        let system = self.system.clone();
-        turn.when_durable(move || system.cashier.take(&system, call));
-    }
-
-    fn paid(&mut self, step: Step, answer: payments::Answer, turn: &mut Turn<Self>) {
-        self.call = None;
-        let outcome = match answer {
-            payments::Answer::Approved { reference } => Outcome::Approved { reference },
-            payments::Answer::NothingToVoid => Outcome::NothingToVoid,
-            payments::Answer::Declined { reason } => Outcome::Declined { reason },
-            payments::Answer::Unknown => Outcome::Unknown,
-            payments::Answer::Unavailable => {
-                self.try_later(step, turn);
-                return;
-            }
-        };
-        self.record_outcome(step, outcome, turn);
-    }
-
-    fn record_outcome(&mut self, step: Step, outcome: Outcome, turn: &mut Turn<Self>) {
-        let before = turn.sequence();
-        turn.record(&Command::Record { step, outcome }, By::Order(self.id));
-        if before == turn.sequence() {
-            self.try_later(step, turn); // the answer settled nothing: a refund refused for a while
-        } else {
-            (self.tries, self.call_at) = (0, None);
-        }
-    }
-
-    fn try_later(&mut self, step: Step, turn: &mut Turn<Self>) {
-        self.tries = self.tries.saturating_add(1);
-        self.call_at = Some(turn.now().plus_ms(FIRST_PAUSE_MS << self.tries.min(9)));
-        if self.tries == REVIEW_AFTER {
-            let reason = format!("{step} has failed {REVIEW_AFTER} times; retries go on");
-            turn.record(&Command::FlagForReview { reason }, By::Order(self.id));
-        }
     }
 
     fn show(&self, follower: &mpsc::UnboundedSender<Order>, turn: &mut Turn<Self>) {
@@ -378,6 +308,17 @@ impl Actor {
             for follower in &self.followers {
                 self.show(follower, turn);
             }
+        }
+    }
+}
+
+impl From<ForOrder> for Obligation {
+    fn from(wish: ForOrder) -> Obligation {
+        match wish {
+            ForOrder::Commit => Obligation::Commit,
+            ForOrder::HandBack => Obligation::HandBack,
+            ForOrder::Return => Obligation::Return,
+            ForOrder::Forget => Obligation::Forget,
         }
     }
 }

@@ -192,7 +192,7 @@ where
 
 /// Ends once the mailbox is empty. A message that comes now waits in the directory and wakes a
 /// successor.
-fn go<M: Message>(actor: &ActorRef<M>) -> Result<(), ActorProcessingErr> {
+fn go<M: ractor::Message>(actor: &ActorRef<M>) -> Result<(), ActorProcessingErr> {
     actor.drain().map_err(|_| "an actor could not go to rest".into())
 }
 

@@ -3,11 +3,14 @@
 //! The root is this value: it names one supervisor per kind and the timekeeper, and
 //! ends them in order. Nothing here is global, so several shops can live in one process.
 
+mod checkpoint;
 mod faults;
 mod open;
 
 pub use faults::{Faults, Strike};
 pub use open::{Error as OpenError, Ingredients, Opening};
+
+use checkpoint::Progress;
 
 use super::{
     Outbox, cart,
@@ -22,10 +25,8 @@ use super::{
 use crate::{
     domain::{CommandId, EntityId, Machine, Time},
     journal::{
-        self, Checkpoint, Committer, Keyring, StateStore, Tree,
-        checkpoint::Point,
+        self, Committer, Keyring, StateStore, Tree,
         entity::Entity,
-        fold::Fold,
         replay::{self, SharedLog},
         snapshot, state,
     },
@@ -136,16 +137,14 @@ pub struct System {
     pub(super) cashier: Cashier,
     /// Deadlines up to here have been read from the due index.
     due_read_until: AtomicI64,
-    checkpoint: Mutex<Vec<Point>>,
+    /// By shard.
+    checkpoint: Mutex<Vec<Progress>>,
     checkpoint_file: Option<PathBuf>,
     closing: AtomicBool,
 }
 
 /// How far ahead deadlines are read from the due index, twice in that time.
 pub(super) const DUE_WINDOW_MS: u64 = 60_000;
-
-/// Entries that a checkpoint folds before it writes snapshots: bounds its memory.
-const FOLD_ENTRIES: u64 = 200_000;
 
 /// A system knows where the actors of each role are found.
 pub trait Knows<R: Role> {
@@ -295,48 +294,6 @@ impl System {
                 self.timekeeper.note(&id, None, Some(due));
             }
         }
-    }
-
-    /// Folds what was committed since the last checkpoint into snapshots and lets restarts begin
-    /// there. Returns how many entries it covered.
-    ///
-    /// # Errors
-    /// The store or the log failed: the old checkpoint stands.
-    pub fn take_checkpoint(&self) -> Result<u64, open::Error> {
-        let mut points = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reached = points.clone();
-        let mut covered = 0;
-        for (shard, point) in self.shards.iter().zip(reached.iter_mut()) {
-            // What is appended meanwhile is the next checkpoint's.
-            let end = shard.log.end();
-            while point.position < end {
-                let mut fold = Fold::default();
-                *point = fold.read(&*self.store, &*shard.log, *point, FOLD_ENTRIES)?;
-                fold.save(&*self.store)?;
-                covered += fold.entries;
-                if let Some((id, why)) = fold.broken.iter().next() {
-                    tracing::error!(entity = %id, %why, "checkpoints wait until this is mended");
-                    return Ok(0);
-                }
-            }
-        }
-        if covered == 0 {
-            return Ok(0);
-        }
-        if let Some(file) = &self.checkpoint_file {
-            Checkpoint { shards: reached.clone() }.write(&*self.store, file)?;
-        }
-        for (shard, point) in self.shards.iter().zip(&reached) {
-            shard.committer.forget_before(point.position);
-        }
-        *points = reached;
-        Ok(covered)
-    }
-
-    /// Whether so much was appended since the last checkpoint that a restart would feel it.
-    pub fn wants_checkpoint(&self) -> bool {
-        let tailed: u64 = self.shards.iter().map(|shard| shard.committer.tail_entries()).sum();
-        tailed >= self.settings.checkpoint_entries
     }
 
     /// Sends idle actors to rest.

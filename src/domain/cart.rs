@@ -17,6 +17,10 @@ use std::collections::BTreeMap;
 /// Most lines in one cart.
 pub const MAX_LINES: usize = 1_000;
 
+/// Most bytes of all SKU codes and titles in one cart. With about 100 bytes more a line and the
+/// sealed contact, an order of any cart fits into one batch of the log.
+pub const MAX_TEXT_BYTES: usize = 256 * 1_024;
+
 /// One SKU in the cart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -96,7 +100,7 @@ pub enum Refusal {
     ReservationLapsed { sku: Sku },
     /// The other lines cost another currency.
     MixedCurrencies,
-    /// The total, or the number of lines, is too large.
+    /// The total, the number of lines, or what their names take, is too large.
     OutOfRange,
     /// The key came before with another body.
     KeyMismatch,
@@ -236,6 +240,11 @@ impl State {
         if others.clone().count() >= MAX_LINES || total(others.chain([line])).is_none() {
             return Err(Refusal::OutOfRange);
         }
+        let others = self.lines.iter().filter(|(other, _)| *other != sku);
+        let texts = others.chain([(sku, line)]).map(|(sku, line)| text_bytes(sku, line));
+        if texts.fold(0, usize::saturating_add) > MAX_TEXT_BYTES {
+            return Err(Refusal::OutOfRange);
+        }
         Ok(vec![Event::LineReserved { sku: sku.clone(), line: line.clone(), idle_until }])
     }
 
@@ -254,6 +263,10 @@ impl State {
 }
 
 type Decision = Result<Vec<Event>, Refusal>;
+
+fn text_bytes(sku: &Sku, line: &Line) -> usize {
+    sku.as_str().len().saturating_add(line.title.len())
+}
 
 fn total<'a>(mut lines: impl Iterator<Item = &'a Line>) -> Option<Money> {
     let first = lines.next()?;

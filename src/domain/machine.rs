@@ -85,6 +85,12 @@ pub trait Machine: Clone + Default + Serialize + DeserializeOwned + Send + Sync 
     /// Applies an event that was decided under `context`.
     fn evolve(&mut self, event: &Self::Event, context: &Context);
 
+    /// The accepted command that `event`, in this state, says has come to nothing after all: it is
+    /// as if it had been refused, so its key may be tried again.
+    fn withdrawn(&self, _: &Self::Event) -> Option<CommandId> {
+        None
+    }
+
     /// The next instant at which `lapse` may have something.
     fn due(&self) -> Option<Time>;
 

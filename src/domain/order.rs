@@ -183,6 +183,13 @@ pub enum Obligation {
     Reopen,
 }
 
+impl Obligation {
+    /// Whether it is the provider's to answer; an order owes at most one such thing at a time.
+    pub fn moves_money(self) -> bool {
+        matches!(self, Obligation::Pay(_) | Obligation::Ask(_))
+    }
+}
+
 /// Where the order stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -312,10 +319,11 @@ impl State {
         self.reopen.as_ref()
     }
 
-    /// No money has to move any more and the order's end is known.
+    /// The order's end is known, no money has to move any more, and a cart that is to take
+    /// changes again does: whoever hears of a decline may check out again at once.
     pub fn settled(&self) -> bool {
-        let moves = |owed: &Obligation| matches!(owed, Obligation::Pay(_) | Obligation::Ask(_));
-        self.status != Status::Placed && !self.obligations().iter().any(moves)
+        let moves_money = self.obligations().into_iter().any(Obligation::moves_money);
+        self.status != Status::Placed && self.reopen.is_none() && !moves_money
     }
 
     fn ended(&self) -> bool {

@@ -7,7 +7,7 @@
 mod tests;
 
 use super::{
-    Kind, Money, Sku, Time,
+    CommandId, Kind, Money, Sku, Time,
     machine::{self, Context, Machine},
     sku::MAX_UNITS,
 };
@@ -106,6 +106,8 @@ pub struct State {
     revision: u64,
     adopted: Option<Box<Spec>>,
     proposed: Option<Box<Spec>>,
+    /// Which command proposed it.
+    proposed_by: Option<CommandId>,
     rejected: bool,
     /// SKUs of earlier revisions that are not sold any more.
     dropped: Vec<Sku>,
@@ -218,11 +220,12 @@ impl Machine for State {
             Event::Proposed { revision, spec } => {
                 self.revision = *revision;
                 self.proposed = Some(spec.clone());
+                self.proposed_by = Some(context.command);
             }
             Event::Adopted { .. } => self.adopt(context.now),
             Event::Rejected { .. } => self.rejected = true,
             Event::Unclaimed { .. } => {
-                self.proposed = None;
+                (self.proposed, self.proposed_by) = (None, None);
                 self.rejected = false;
             }
             Event::Listed { .. } => self.listing = false,
@@ -232,6 +235,11 @@ impl Machine for State {
                 self.listing = true;
             }
         }
+    }
+
+    /// A proposal that a SKU refused is a refused command: nothing is left of it.
+    fn withdrawn(&self, event: &Event) -> Option<CommandId> {
+        self.proposed_by.filter(|_| matches!(event, Event::Unclaimed { .. }))
     }
 
     fn due(&self) -> Option<Time> {
@@ -251,6 +259,7 @@ impl Machine for State {
 
 impl State {
     fn adopt(&mut self, now: Time) {
+        self.proposed_by = None;
         let Some(next) = self.proposed.take() else { return };
         let before = self.adopted.iter().flat_map(|spec| &spec.variants);
         let gone = before.map(|variant| variant.sku.clone()).filter(|sku| !has(&next, sku));

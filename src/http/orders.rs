@@ -7,28 +7,45 @@ use super::{
 };
 use crate::{
     domain::{
-        By, Money, OrderId, Sku,
+        By, Money, OrderId, Sku, Time,
         order::{Milestone, Payment, Status},
     },
     shop::{
         Access, Shop,
+        lists::Ordered,
         orders::{Gift, Order},
     },
 };
 use axum::http::StatusCode;
 use serde::Serialize;
+use std::borrow::Cow;
+
+/// What a list calls an order that is shut out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ShutOut {
+    Quarantined,
+}
+
+/// Where an order stands, as far as anybody can tell.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Standing {
+    Known(Status),
+    Unknown(ShutOut),
+}
 
 /// An order as its buyer reads it.
 #[derive(Debug, Serialize)]
 pub(super) struct OrderBody<'a> {
     id: OrderId,
-    status: Status,
+    status: Standing,
     payment_status: Payment,
     needs_review: bool,
     items: Vec<ItemBody<'a>>,
     total: Option<Money>,
     gift: Option<Gift>,
-    timeline: &'a [Milestone],
+    timeline: Cow<'a, [Milestone]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<&'a str>,
 }
@@ -59,14 +76,30 @@ pub(super) fn order_body<'a>(
     });
     OrderBody {
         id: order.id,
-        status: state.status(),
+        status: Standing::Known(state.status()),
         payment_status: state.payment(),
         needs_review: state.needs_review(),
         items: items.collect(),
         total: state.placement().map(|placement| placement.total),
         gift: shop.gift(order),
-        timeline: state.timeline(),
+        timeline: state.timeline().into(),
         access_token,
+    }
+}
+
+/// What a list says of an order that can't be read: that it was placed, and that somebody has to
+/// look after it.
+fn shut_out_body<'a>(id: OrderId, at: Time) -> OrderBody<'a> {
+    OrderBody {
+        id,
+        status: Standing::Unknown(ShutOut::Quarantined),
+        payment_status: Payment::Unknown,
+        needs_review: true,
+        items: vec![],
+        total: None,
+        gift: None,
+        timeline: vec![Milestone { at, what: "placed".to_owned() }].into(),
+        access_token: None,
     }
 }
 
@@ -76,7 +109,10 @@ pub async fn list(door: Door, call: Call) -> Answer {
     let wanted = Wanted::of(call.uri())?;
     let limit = wanted.limit();
     let page = door.shop().orders(wanted.email.as_deref(), wanted.cursor, limit).await?;
-    let items = page.items.iter().map(|order| order_body(door.shop(), order, None));
+    let items = page.items.iter().map(|Ordered { id, at, order }| match order {
+        Some(order) => order_body(door.shop(), order, None),
+        None => shut_out_body(*id, *at),
+    });
     Ok(json(StatusCode::OK, &Page { items: items.collect(), next: page.next }))
 }
 

@@ -21,7 +21,7 @@ mod tests;
 
 use super::{EntryRef, Hash, Position, Tail, cut, entry};
 
-pub use builder::{BatchBuilder, Cut, Framed, TooLarge, epoch};
+pub use builder::{BatchBuilder, Framed, TooLarge, epoch};
 
 /// The largest batch, header included.
 pub const MAX_BATCH_BYTES: usize = 512 * 1024;

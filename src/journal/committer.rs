@@ -9,7 +9,7 @@ mod driver;
 
 pub use driver::{Driver, Release, Released, Step};
 
-use super::{BatchBuilder, MAX_BATCH_BYTES, Position, batch::Cut, codec};
+use super::{BatchBuilder, MAX_BATCH_BYTES, Position, codec};
 use crate::domain::{Context, EntityId, machine::Event};
 use std::{
     cell::RefCell,
@@ -173,10 +173,14 @@ impl<O: Outbox> Committer<O> {
         self.lock_index().get(entity).cloned().unwrap_or_default()
     }
 
-    /// Forgets entries before `position`: snapshots cover them.
-    pub fn forget_before(&self, position: Position) {
+    /// Forgets entries before `position`: snapshots cover them, but for those of entities that are
+    /// to be kept.
+    pub fn forget_before(&self, position: Position, keep: impl Fn(&EntityId) -> bool) {
         let mut index = self.lock_index();
-        index.retain(|_, entries| {
+        index.retain(|id, entries| {
+            if keep(id) {
+                return true;
+            }
             entries.retain(|at| *at >= position);
             !entries.is_empty()
         });
@@ -279,8 +283,7 @@ impl Draft {
 
     /// Moves the decision to the end of `open`; returns the offset of its last entry there.
     fn join<O: Outbox>(&mut self, entity: &EntityId, open: &mut Open<O>) -> usize {
-        let moved = open.builder.bytes().saturating_sub(Cut::START.bytes());
-        self.builder.split_off(Cut::START, &mut open.builder);
+        let moved = self.builder.move_to(&mut open.builder);
         let offsets = self.offsets.iter().map(|offset| offset.saturating_add(moved));
         open.entries.extend(offsets.map(|offset| (entity.clone(), offset)));
         open.entries.last().map_or(0, |(_, offset)| *offset)

@@ -228,6 +228,20 @@ pub(super) fn a_whole_batch_beyond_the_mark_is_kept(bench: &mut impl Bench) {
     assert_eq!(read_all(&log.reader()), [b"written, not marked"]);
 }
 
+pub(super) fn a_log_that_ends_before_where_the_visits_begin_is_refused(bench: &mut impl Bench) {
+    let log = bench.open();
+    let end = log.tail().next;
+    drop(log);
+    for beyond in [end.plus(1), end.plus(1_000_000)] {
+        let refused = bench.open_from(beyond, &mut |_| Ok(())).map(|(log, _)| log.tail());
+        let why = refused.unwrap_err().to_string();
+        assert!(why.contains(&format!("a checkpoint was taken at {beyond}")), "{why}");
+    }
+    // Nothing was changed: not even an epoch was opened.
+    let opened = bench.open_from(end, &mut |_| Ok(())).unwrap().1;
+    assert_eq!(opened.tail.next, end);
+}
+
 pub(super) fn more_than_one_torn_batch_is_corruption(bench: &mut impl Bench) {
     let log = bench.open();
     let end = log.tail();
@@ -320,6 +334,7 @@ macro_rules! suite {
             a_batch_without_entries_is_refused
             another_format_version_is_refused_by_name
             a_whole_batch_beyond_the_mark_is_kept
+            a_log_that_ends_before_where_the_visits_begin_is_refused
             more_than_one_torn_batch_is_corruption
             rot_below_the_mark_is_refused_at_every_byte
             without_a_mark_the_log_opens_and_says_so

@@ -1,5 +1,5 @@
 //! One entity as the journal knows it: the machine's state, how many events made it, and the
-//! keyed commands it has accepted lately.
+//! keyed commands it has accepted lately. A command that comes to nothing after all is forgotten.
 //!
 //! The live actor, the checkpoint and the offline verification all fold with this one type, so
 //! they can't disagree. Invariant: entries apply in sequence without gaps.
@@ -73,6 +73,9 @@ impl<M: Machine> Entity<M> {
 
     /// Applies a decided event.
     pub fn evolve(&mut self, event: &M::Event, context: &Context) {
+        if let Some(command) = self.state.withdrawn(event) {
+            self.accepted.retain(|known| known.command != command);
+        }
         self.state.evolve(event, context);
         self.sequence += 1;
         if let Some(fingerprint) = context.fingerprint {

@@ -56,6 +56,11 @@ pub struct Fold {
 }
 
 impl Fold {
+    /// A fold of a stretch behind the one in which these turned out to be broken.
+    pub fn beside(broken: HashMap<EntityId, String>) -> Fold {
+        Fold { broken, ..Fold::default() }
+    }
+
     /// Applies the next entry of the stretch.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! What lies where in a store's folder, and what the store says about itself.
 //!
-//! The server opens by it, the auditor and the exporter read by it. Invariant: the number of
-//! shards is written before the first log and never changes.
+//! The server opens by it, the auditor and the exporter read by it. Invariants: the number of
+//! shards is written before the first log and never changes; a store that has had its logs is
+//! never opened without one of them.
 
 use super::disk::{self, Failure};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct About {
     pub format: u32,
     /// Fixed when the store is made.
     pub shards: usize,
+    /// All of its logs have been made: one that is missing has been lost.
+    #[serde(default)]
+    pub opened: bool,
 }
 
 /// Why a store's own description is of no use.
@@ -43,6 +47,12 @@ pub enum Error {
     /// A file is gone while a log is there.
     #[error("{} is missing although the store has a log; restore it from a copy", .0.display())]
     Missing(PathBuf),
+    /// A log is gone, or its folder is an empty place.
+    #[error(
+        "{} holds no log although this store has been opened before; mount or restore it, since a \
+         new log in its place would lose what was sold", .0.display()
+    )]
+    LogMissing(PathBuf),
     /// It can't be read or written.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -118,7 +128,7 @@ impl Layout {
             path: path.clone(),
             why: format!("is not readable ({error}); restore it from a copy"),
         })?;
-        let About { format, shards } = about;
+        let About { format, shards, .. } = about;
         if format != FORMAT || !(1..=MAX_SHARDS).contains(&shards) {
             let why = format!("format {format} with {shards} shards is unknown to this program");
             return Err(Error::About { path, why });
@@ -135,12 +145,48 @@ impl Layout {
         if self.log(0).exists() {
             return Err(Error::Missing(path));
         }
-        let about = About { format: FORMAT, shards: shards.clamp(1, MAX_SHARDS) };
-        let text = serde_json::to_vec(&about)
-            .map_err(|error| Error::About { path: path.clone(), why: error.to_string() })?;
+        let about = About { format: FORMAT, shards: shards.clamp(1, MAX_SHARDS), opened: false };
         disk::create_folder(&self.0)?;
-        disk::replace(&path, &text)?;
+        self.write(&about)?;
         Ok(about)
+    }
+
+    /// Notes that all logs are there; whoever opens the store does so before anything is sold.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn note_opened(&self, about: About) -> Result<(), Error> {
+        if about.opened { Ok(()) } else { self.write(&About { opened: true, ..about }) }
+    }
+
+    /// Refuses a store that has lost a log: an empty one in its place would pass as new.
+    ///
+    /// # Errors
+    /// A log is missing, or its folder can't be read.
+    pub fn check_logs(&self, about: About) -> Result<(), Error> {
+        // A start that was cut short before has made some of them at most.
+        if !about.opened && !self.checkpoint().exists() {
+            return Ok(());
+        }
+        for shard in 0..about.shards {
+            let log = self.log(shard);
+            let empty = match fs::read_dir(&log) {
+                Ok(mut files) => files.next().is_none(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+                Err(source) => return Err(Failure::new("reading", &log, source).into()),
+            };
+            if empty {
+                return Err(Error::LogMissing(log));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, about: &About) -> Result<(), Error> {
+        let path = self.about();
+        let text = serde_json::to_vec(about)
+            .map_err(|error| Error::About { path: path.clone(), why: error.to_string() })?;
+        Ok(disk::replace(&path, &text)?)
     }
 }
 
@@ -154,8 +200,10 @@ mod tests {
         let layout = Layout(folder.path().join("a/store"));
         assert_eq!(layout.read().unwrap(), None);
         let made = layout.make(3).unwrap();
-        assert_eq!(made, About { format: FORMAT, shards: 3 });
+        assert_eq!(made, About { format: FORMAT, shards: 3, opened: false });
         assert_eq!(layout.read().unwrap(), Some(made));
+        layout.note_opened(made).unwrap();
+        assert_eq!(layout.read().unwrap(), Some(About { opened: true, ..made }));
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub struct Opened {
     /// Where the log ended, before an open appended its epoch batch.
     pub tail: Tail,
     /// The log's state at the position the visits began from; `None` when no batch begins or
-    /// ends there, so that what was derived up to there belongs to another history.
+    /// ends there, so that what was derived up to there belongs to another history. A log that
+    /// ends before it is refused.
     pub from: Option<Tail>,
     /// What the mark said.
     pub mark: Mark,

@@ -130,6 +130,10 @@ impl<'s> Scan<'s> {
             MarkRead::At(mark) if mark.next > self.tail.next => {
                 return Err(format!("{flaw}, but the log was synced up to {}", mark.next));
             }
+            // It was noted after this log's sync, so no crash takes the log back behind it.
+            _ if self.from > self.tail.next => {
+                return Err(format!("{flaw}, but a checkpoint was taken at {}", self.from));
+            }
             MarkRead::At(mark) => Mark::At(mark.next),
             MarkRead::Missing if self.tail == Tail::default() => Mark::None,
             MarkRead::Missing | MarkRead::Unreadable => Mark::Unreadable,

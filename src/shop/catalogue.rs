@@ -17,6 +17,9 @@ pub use crate::actors::product::Product;
 /// Most variants of one product.
 pub const MAX_VARIANTS: usize = 200;
 
+/// Longest title of a variant, in characters: every line of a cart carries it.
+pub const MAX_VARIANT_TITLE: usize = 300;
+
 impl Shop {
     /// Makes a product; its SKUs can be bought when this returns.
     ///
@@ -85,6 +88,10 @@ fn check(spec: &Spec) -> Result<(), Error> {
         let field = |name: &str| format!("/variants/{index}/{name}");
         if !skus.insert(&variant.sku) {
             return Err(Error::invalid(field("sku"), "comes twice"));
+        }
+        if variant.title.chars().nth(MAX_VARIANT_TITLE).is_some() {
+            let why = format!("must have at most {MAX_VARIANT_TITLE} characters");
+            return Err(Error::invalid(field("title"), why));
         }
         if variant.price.amount_minor < 0 {
             return Err(Error::invalid(field("price/amount_minor"), "must not be negative"));

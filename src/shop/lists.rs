@@ -5,13 +5,17 @@
 
 use super::{Error, Shop, orders::Order};
 use crate::{
-    domain::{EntityId, Sku},
+    actors::Fault,
+    domain::{EntityId, OrderId, Sku, Time},
     journal::StateStore,
-    views::{self, Follower, catalogue, ledger, orders},
+    views::{self, Follower, catalogue, ledger, orders, orders::Placed},
 };
 use std::{sync::Arc, time::Duration};
 
 pub use crate::views::{catalogue::Product as Listed, ledger::Movement};
+
+/// What stands for an order in the keys of its view: when it was placed, and its id.
+const ORDER_BYTES: usize = 8 + 16;
 
 /// The longest a list waits for its view.
 const CATCH_UP: Duration = Duration::from_millis(250);
@@ -25,17 +29,32 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// One line of a list of orders.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// Which order.
+    pub id: OrderId,
+    /// When it was placed.
+    pub at: Time,
+    /// All of it; `None` while it is quarantined.
+    pub order: Option<Order>,
+}
+
 impl Shop {
     /// The catalogue, newest first, without what is archived.
     ///
     /// # Errors
-    /// The store failed.
+    /// The cursor is another list's, or the store failed.
     pub async fn products(
         &self,
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Page<Listed>, Error> {
-        let read = move |store: &dyn StateStore| catalogue::page(store, cursor.as_deref(), limit);
+        let cursor = match cursor {
+            Some(text) => Some(catalogue::Cursor::parse(&text).ok_or_else(foreign_cursor)?),
+            None => None,
+        };
+        let read = move |store: &dyn StateStore| catalogue::page(store, cursor.as_ref(), limit);
         let (items, next) = self.read_view("catalogue", read).await?;
         Ok(Page { items, next })
     }
@@ -52,9 +71,7 @@ impl Shop {
     ) -> Result<Page<Movement>, Error> {
         self.known(sku)?;
         let cursor = match cursor {
-            Some(text) => Some(ledger::Cursor::parse(text).ok_or_else(|| {
-                Error::invalid("/cursor", "must be the `next` of an earlier page")
-            })?),
+            Some(text) => Some(ledger::Cursor::parse(text).ok_or_else(foreign_cursor)?),
             None => None,
         };
         let shard = self.system().shard_of(&EntityId::Sku(sku.clone()));
@@ -71,22 +88,33 @@ impl Shop {
     /// Orders, newest first; of one buyer when an e-mail is given.
     ///
     /// # Errors
-    /// The store failed.
+    /// The cursor is another list's, or the store failed.
     pub async fn orders(
         &self,
         email: Option<&str>,
         cursor: Option<String>,
         limit: usize,
-    ) -> Result<Page<Order>, Error> {
+    ) -> Result<Page<Ordered>, Error> {
         let buyer = email.map(|email| self.buyer_of(email));
+        let prefix = buyer.map(|buyer| buyer.0.to_be_bytes());
+        let prefix = prefix.as_ref().map_or(&[][..], <[u8; 16]>::as_slice);
+        if cursor.as_deref().is_some_and(|text| !views::is_cursor(text, prefix, ORDER_BYTES)) {
+            return Err(foreign_cursor());
+        }
         let read = move |store: &dyn StateStore| match buyer {
             Some(buyer) => orders::page_of(store, buyer, cursor.as_deref(), limit),
             None => orders::page(store, cursor.as_deref(), limit),
         };
         let (placed, next) = self.read_view("orders", read).await?;
         let mut items = Vec::with_capacity(placed.len());
-        for placed in placed {
-            items.push(self.order_by_id(placed.order).await?);
+        for Placed { order: id, at } in placed {
+            let order = match self.order_by_id(id).await {
+                Ok(order) => Some(order),
+                // Shut out alone: that is no reason to keep the others back.
+                Err(Error::Fault(Fault::Quarantined(_))) => None,
+                Err(error) => return Err(error),
+            };
+            items.push(Ordered { id, at, order });
         }
         Ok(Page { items, next })
     }
@@ -94,11 +122,6 @@ impl Shop {
     /// How far every view is behind.
     pub fn lag(&self) -> Vec<views::follower::Lag> {
         self.0.views.lag()
-    }
-
-    /// Makes a view again from the log; `false` when there is none of this name.
-    pub fn rebuild_view(&self, view: &str) -> bool {
-        self.0.views.rebuild(view)
     }
 
     /// Reads off the runtime's threads: a view may have to be waited for, and sled reads files.
@@ -117,6 +140,10 @@ impl Shop {
         let done = done.map_err(|error| Error::Store(error.to_string()))?;
         done.map_err(|error| Error::Store(error.to_string()))
     }
+}
+
+fn foreign_cursor() -> Error {
+    Error::invalid("/cursor", "must be the `next` of an earlier page of this list")
 }
 
 /// Starts the views of a system.

@@ -64,6 +64,9 @@ pub enum Error {
     /// What the store says about itself.
     #[error(transparent)]
     Layout(#[from] layout::Error),
+    /// A log was refused before anything was derived from it.
+    #[error(transparent)]
+    Log(#[from] journal::Error),
     /// The tree could not be opened.
     #[error(transparent)]
     Tree(#[from] OpenError),
@@ -93,8 +96,6 @@ pub struct Opened {
     pub shop: Shop,
     /// Entries were found that no mark vouches for: rot in the last batch could pass as torn.
     pub unmarked: bool,
-    /// The store was made by this open.
-    pub is_new: bool,
     drivers: Vec<JoinHandle<Option<FileLog>>>,
     keeper: JoinHandle<()>,
     views: JoinHandle<()>,
@@ -148,12 +149,11 @@ pub async fn open_with(
     on_fatal: Arc<dyn Fn(&journal::Error) + Send + Sync>,
 ) -> Result<Opened, Error> {
     let layout = Layout(folder.to_owned());
-    let found = layout.read()?;
-    let is_new = found.is_none();
-    let about = match found {
+    let about = match layout.read()? {
         Some(about) => about,
         None => layout.make(options.shards)?,
     };
+    layout.check_logs(about)?;
     if layout.log(0).exists() {
         for needed in [layout.keys(), layout.secret()] {
             if !needed.exists() {
@@ -163,7 +163,7 @@ pub async fn open_with(
     }
     let secret = Secret::open(&layout.secret())?;
     let keyring = Keyring::open(&layout.keys())?;
-    let (store, checkpoint) = open_state(&layout, options.cache_bytes)?;
+    let (store, checkpoint) = open_state(&layout, about.shards, options.cache_bytes)?;
     let payments = Arc::new(Simulator::open(&layout.payments(), clock.clone())?);
     let mut opening = Opening::<FileLog>::new(
         Ingredients {
@@ -187,17 +187,19 @@ pub async fn open_with(
             .shard(|from, visit| FileLog::open(&folder, file::SEGMENT_BYTES, from, visit))?;
         unmarked |= opened.mark == Mark::Unreadable;
     }
+    layout.note_opened(about)?;
     let (system, drivers) = opening.start().await?;
     let keeper = keep(system.clone())?;
     let (follower, views) = lists::follow(&system)?;
     let shop = Shop::new(system, follower, secret, options.most_commands);
-    Ok(Opened { shop, unmarked, is_new, drivers, keeper, views })
+    Ok(Opened { shop, unmarked, drivers, keeper, views })
 }
 
 /// The state store, and up to where it is complete. One that fell behind its checkpoint, or does
 /// not open, is deleted: it is derived.
 fn open_state(
     layout: &Layout,
+    shards: usize,
     cache_bytes: u64,
 ) -> Result<(Arc<dyn StateStore>, Option<Checkpoint>), Error> {
     let (store, reset) = SledStore::open_or_reset(&layout.state(), cache_bytes)?;
@@ -205,6 +207,12 @@ fn open_state(
     let usable = Checkpoint::usable(Checkpoint::in_store(&store)?, in_file.as_ref());
     if reset || (in_file.is_some() && usable.is_none()) {
         tracing::warn!("the derived state was damaged or fell behind; it is rebuilt");
+    }
+    if let (Some(in_file), None) = (&in_file, &usable) {
+        // Nobody else will hold the logs against it: they are folded from their beginning.
+        for (shard, point) in in_file.shards.iter().enumerate().take(shards) {
+            file::inspect(&layout.log(shard), point.position, &mut |_| Ok(()))?;
+        }
     }
     if usable.is_none() {
         for tree in journal::Tree::ALL {
@@ -223,15 +231,17 @@ fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
     let run = move || {
         // Snapshots are for the next start: those who sell now go first.
         let _ = rustix::process::nice(15);
-        let mut ticks = 0_u32;
+        let (mut ticks, mut works) = (0_u32, true);
         while !system.is_closing() {
             std::thread::sleep(LOOK_EVERY);
             ticks = ticks.wrapping_add(1);
             if ticks.is_multiple_of(5) {
                 system.rest_idle();
             }
-            if system.wants_checkpoint() || ticks.is_multiple_of(CHECKPOINT_EVERY) {
-                take(&system);
+            // One that failed costs as much as one that does not, and helps nobody.
+            let wanted = works && system.wants_checkpoint();
+            if wanted || ticks.is_multiple_of(CHECKPOINT_EVERY) {
+                works = take(&system);
             }
         }
         take(&system);
@@ -239,8 +249,11 @@ fn keep(system: Arc<System>) -> Result<JoinHandle<()>, Error> {
     thread.spawn(run).map_err(|source| Error::Io { path: PathBuf::from("checkpoint"), source })
 }
 
-fn take(system: &System) {
-    if let Err(error) = system.take_checkpoint() {
+/// `false` when there is none.
+fn take(system: &System) -> bool {
+    let taken = system.take_checkpoint();
+    if let Err(error) = &taken {
         tracing::error!(%error, "no checkpoint: the next start reads more of the log");
     }
+    taken.is_ok()
 }

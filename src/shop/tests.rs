@@ -17,10 +17,13 @@ use crate::{
 };
 use tempfile::TempDir;
 
+mod broken;
 mod durable;
 mod faults;
 mod journeys;
+mod large;
 mod memory;
+mod owing;
 mod repeats;
 mod rest;
 mod sweep;

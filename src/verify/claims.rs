@@ -41,6 +41,8 @@ pub(super) struct Claims {
     /// Units per buyer while a sale has a limit.
     limit: Option<u32>,
     taken: HashMap<Buyer, i64>,
+    /// What orders bought while it counted: a return takes it off again.
+    bought: HashMap<OrderId, ([Buyer; 2], u32)>,
     /// A limit was taken away and may come back: counts can't tell any more until the sale ends.
     limit_unclear: bool,
 }
@@ -76,11 +78,17 @@ impl Claims {
                 }
             }
             Event::Committed { order, units, .. } => self.commit(*order, *units, ill),
+            Event::Returned { order, .. } => {
+                if let Some((buyers, units)) = self.bought.remove(order) {
+                    self.count(buyers, -i64::from(units));
+                }
+            }
             Event::Forgotten { order } => drop(self.lapsed.remove(order)),
             Event::SaleSet { sale } => self.sale_set(sale.units_per_buyer),
             Event::SaleEnded {} => {
                 (self.limit, self.limit_unclear) = (None, false);
                 self.taken.clear();
+                self.bought.clear();
             }
             Event::Claimed { .. }
             | Event::Unclaimed { .. }
@@ -90,7 +98,6 @@ impl Claims {
             | Event::Adjusted { .. }
             | Event::Transferred { .. }
             | Event::WrittenOff { .. }
-            | Event::Returned { .. }
             | Event::LowStockSet { .. }
             | Event::LowStock { .. }
             | Event::SoldOut {}
@@ -121,8 +128,9 @@ impl Claims {
             return ill("claims", format!("{order} handed back what it did not have"));
         };
         if from.until > now {
-            let other = self.drop_cart(cart).map_or(0, |claim| claim.units);
-            self.hold_cart(cart, CartClaim { units: units.saturating_add(other), ..from });
+            // What the cart claimed while it was closed, it could not record: that is free again.
+            self.drop_cart(cart);
+            self.hold_cart(cart, CartClaim { units, ..from });
         }
     }
 
@@ -150,7 +158,12 @@ impl Claims {
         let claim = claim.map(|claim| ([claim.from.buyer, claim.email], claim.units));
         let lapsed = self.lapsed.remove(&order).map(|buyers| (buyers, units));
         match claim.or(lapsed) {
-            Some((buyers, claimed)) if claimed == units => self.count(buyers, i64::from(units)),
+            Some((buyers, claimed)) if claimed == units => {
+                self.count(buyers, i64::from(units));
+                if self.limit.is_some() {
+                    self.bought.insert(order, (buyers, units));
+                }
+            }
             Some((_, claimed)) => {
                 ill("sale", format!("{order} claimed {claimed} units and was sold {units}"));
             }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every error names the file, and says what to do where there is something to do.
 
-use crate::journal::{self, BatchRef, Layout, Opened, Position, file, layout, state};
+use crate::journal::{self, BatchRef, Checkpoint, Layout, Opened, Position, file, layout, state};
 use crate::{ports::payments::books, views};
 use std::{
     fs, io,
@@ -29,6 +29,22 @@ pub enum Error {
     /// A log is in use, damaged, or can't be read.
     #[error(transparent)]
     Log(#[from] journal::Error),
+    /// A log ends before what a start has derived from it.
+    #[error(
+        "{} ends at {end}, but a checkpoint was taken at {checkpoint}: it was rolled back; restore \
+         it from a copy", log.display()
+    )]
+    RolledBack {
+        /// Which log.
+        log: PathBuf,
+        /// Where it ends.
+        end: Position,
+        /// Up to where there was more.
+        checkpoint: Position,
+    },
+    /// The checkpoint file.
+    #[error(transparent)]
+    Checkpoint(#[from] journal::Failure),
     /// The copy of the state failed.
     #[error(transparent)]
     State(#[from] state::Error),
@@ -44,6 +60,7 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct Store {
     layout: Layout,
+    checkpoint: Option<Checkpoint>,
     /// How many logs it has.
     pub shards: usize,
 }
@@ -52,11 +69,13 @@ impl Store {
     /// The store in `folder`.
     ///
     /// # Errors
-    /// There is none, or one of another format.
+    /// There is none, one of another format, or one that has lost a log.
     pub fn open(folder: &Path) -> Result<Store, Error> {
         let layout = Layout(folder.to_owned());
         let about = layout.read()?.ok_or_else(|| Error::Missing(folder.to_owned()))?;
-        Ok(Store { layout, shards: about.shards })
+        layout.check_logs(about)?;
+        let checkpoint = Checkpoint::in_file(&layout.checkpoint())?;
+        Ok(Store { layout, checkpoint, shards: about.shards })
     }
 
     /// What lies where in it.
@@ -74,7 +93,14 @@ impl Store {
         shard: usize,
         visit: &mut dyn FnMut(&BatchRef<'_>) -> Result<(), String>,
     ) -> Result<Opened, Error> {
-        Ok(file::inspect(&self.layout.log(shard), Position(0), &mut |batch| visit(batch))?)
+        let log = self.layout.log(shard);
+        let opened = file::inspect(&log, Position(0), &mut |batch| visit(batch))?;
+        let point = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.shards.get(shard));
+        let end = opened.tail.next;
+        match point.map(|point| point.position).filter(|checkpoint| *checkpoint > end) {
+            Some(checkpoint) => Err(Error::RolledBack { log, end, checkpoint }),
+            None => Ok(opened),
+        }
     }
 
     /// What all segments take.

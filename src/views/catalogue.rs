@@ -24,6 +24,9 @@ pub const NAME: &str = "catalogue";
 const LISTED: u8 = b'l';
 const KNOWN: u8 = b'p';
 
+/// Bytes of a listed product's key behind `LISTED`.
+const REST: usize = 8 + 16;
+
 /// The list of products.
 #[derive(Clone, Copy, Debug)]
 pub struct Catalogue;
@@ -104,18 +107,29 @@ fn unreadable(source: rmp_serde::decode::Error) -> Error {
     Error::Unreadable { view: NAME, source }
 }
 
-/// One page, newest first, and the cursor of the next. A cursor that no list made begins at the
-/// newest.
+/// Where the list goes on. As text it means nothing to whoever carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(Vec<u8>);
+
+impl Cursor {
+    /// `None` when no page of this list ended there.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Cursor> {
+        cursor::below(text, &[LISTED], REST).map(Cursor)
+    }
+}
+
+/// One page, newest first, and the cursor of the next.
 ///
 /// # Errors
 /// The store failed, or holds something else.
 pub fn page(
     store: &dyn StateStore,
-    cursor: Option<&str>,
+    cursor: Option<&Cursor>,
     limit: usize,
 ) -> Result<(Vec<Product>, Option<String>), Error> {
-    let after = cursor.and_then(cursor::key).filter(|key| key.first() == Some(&LISTED));
-    let (pairs, more) = cursor::page(store, Tree::Catalogue, &[LISTED], after.as_deref(), limit)?;
+    let after = cursor.map(|cursor| cursor.0.as_slice());
+    let (pairs, more) = cursor::page(store, Tree::Catalogue, &[LISTED], after, limit)?;
     let next = pairs.last().filter(|_| more).map(|(key, _)| cursor::text(key));
     let products = pairs.iter().map(|(_, bytes)| rmp_serde::from_slice(bytes).map_err(unreadable));
     Ok((products.collect::<Result<_, _>>()?, next))

@@ -25,6 +25,17 @@ pub(super) fn key(text: &str) -> Option<Vec<u8>> {
     digits.chunks(2).map(byte).collect()
 }
 
+/// The key in `text` if it is `prefix` and so many bytes more, as every key of the list is.
+pub(super) fn below(text: &str, prefix: &[u8], more_bytes: usize) -> Option<Vec<u8>> {
+    key(text).filter(|key| key.strip_prefix(prefix).is_some_and(|rest| rest.len() == more_bytes))
+}
+
+/// Whether a page of the list whose keys are `prefix` and so many bytes more can have ended so.
+#[must_use]
+pub fn is_cursor(text: &str, prefix: &[u8], more_bytes: usize) -> bool {
+    below(text, prefix, more_bytes).is_some()
+}
+
 /// The `limit` pairs below `prefix` and before `cursor`, newest first, and whether more follow.
 pub(super) fn page(
     store: &dyn StateStore,
@@ -54,5 +65,13 @@ mod tests {
         for foreign in ["a", "zz", "é", "+1"] {
             assert_eq!(super::key(foreign), None);
         }
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_none() {
+        let text = super::text(b"l12");
+        assert!(super::is_cursor(&text, b"l", 2) && super::is_cursor(&text, b"", 3));
+        assert!(!super::is_cursor(&text, b"l", 3) && !super::is_cursor(&text, b"p", 2));
+        assert!(!super::is_cursor("", b"l", 0) && !super::is_cursor("6c6", b"l", 1));
     }
 }

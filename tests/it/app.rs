@@ -80,9 +80,20 @@ impl App {
 
     /// Closes the shop in order.
     pub(crate) async fn close(self) {
+        drop(self.stop().await);
+    }
+
+    /// As `close`; what is left is the folder.
+    pub(crate) async fn stop(self) -> TempDir {
         drop(self.stop);
         self.serving.await.unwrap();
         self.opened.close().await;
+        self.folder
+    }
+
+    /// The shop in this folder.
+    pub(crate) async fn at(folder: TempDir) -> App {
+        App::start(folder, Options { cache_bytes: 4 << 20, ..Options::default() }).await
     }
 
     pub(crate) fn shop(&self) -> &Shop {

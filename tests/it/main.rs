@@ -20,3 +20,4 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod store;

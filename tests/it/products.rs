@@ -51,6 +51,25 @@ async fn a_list_comes_in_pages() {
 }
 
 #[tokio::test]
+async fn a_cursor_of_another_list_is_refused_by_every_list() {
+    let app = App::new().await;
+    app.stock_up("A", 1).await;
+    app.stock_up("B", 1).await;
+    let next = app.get("/api/products?limit=1").await.text("/next");
+    let products = [next.replace(char::is_numeric, "z"), next[2..].to_owned(), "1-2-3".to_owned()];
+    for foreign in products.iter().map(String::as_str).chain(["", "x", "abc", "%C3%A9"]) {
+        app.get(&format!("/api/products?cursor={foreign}")).await.is_invalid("/cursor");
+    }
+    for foreign in [next, "", "x", "1-2-3"] {
+        let path = format!("/api/orders?cursor={foreign}");
+        app.admin("GET", &path, Value::Null).await.is_invalid("/cursor");
+        let path = format!("/api/orders?email=ana@example.com&cursor={foreign}");
+        app.admin("GET", &path, Value::Null).await.is_invalid("/cursor");
+    }
+    app.close().await;
+}
+
+#[tokio::test]
 async fn a_sku_belongs_to_one_product() {
     let app = App::sharded(3).await;
     app.stock_up("TEE", 5).await;
@@ -115,6 +134,29 @@ async fn only_the_admin_changes_the_catalogue() {
 }
 
 #[tokio::test]
+async fn a_refused_product_leaves_its_key_unused() {
+    for shards in [1, 3] {
+        let app = App::sharded(shards).await;
+        app.stock_up("TEE", 5).await;
+        let make = |skus: &'static [&str]| app.admin_keyed("/api/products", "k", product(skus, 1));
+        for _ in 0..3 {
+            let refused = make(&["NEW", "TEE"]).await;
+            assert_eq!(refused.is_problem(409, "sku-taken").at("/sku"), "TEE");
+        }
+        let made = make(&["NEW", "OTHER"]).await;
+        assert_eq!((made.status(), made.replayed()), (201, false), "{made}");
+        let again = make(&["NEW", "OTHER"]).await;
+        assert_eq!((again.status(), again.replayed()), (201, true), "{again}");
+        assert_eq!(again.text("/id"), made.text("/id"));
+        make(&["NEW", "TEE"]).await.is_problem(422, "idempotency-mismatch");
+        let app = app.restart().await;
+        let again = app.admin_keyed("/api/products", "k", product(&["NEW", "OTHER"], 1)).await;
+        assert_eq!((again.status(), again.replayed()), (201, true), "{again}");
+        app.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_product_is_named_by_its_field() {
     let app = App::new().await;
     let wrong = |pointer: &str, value: Value| {
@@ -127,6 +169,7 @@ async fn a_malformed_product_is_named_by_its_field() {
         ("/title", json!(""), "/title"),
         ("/title", json!(long), "/title"),
         ("/title", json!(7), "/title"),
+        ("/variants/1/title", json!("é".repeat(301)), "/variants/1/title"),
         ("/variants", json!([]), "/variants"),
         ("/variants/1/sku", json!("A"), "/variants/1/sku"),
         ("/variants/1/sku", json!("A@B"), "/variants/1/sku"),

@@ -3,7 +3,7 @@
 //! One scan per shard checks the log and folds what came after the checkpoint: so the board, the
 //! tail index and every deadline are right before anybody is answered.
 
-use super::{Settings, Shard, System, start_tree};
+use super::{Progress, Settings, Shard, System, start_tree};
 use crate::{
     actors::{Outbox, directory::Directory, sku, timekeeper::Timekeeper},
     domain::{EntityId, Kind, Time},
@@ -165,7 +165,7 @@ impl<L: ShardLog> Opening<L> {
             announce(shard, shards, &folded.fold, &board, &timekeeper)?;
         }
         let epoch = folded.iter().map(|folded| folded.log.tail().epoch).max().unwrap_or(1);
-        let points = folded.iter().map(|folded| folded.from).collect();
+        let progress = folded.iter().map(|folded| Progress::from(folded.from)).collect();
         let (mut parts, mut drivers) = (vec![], vec![]);
         for Folded { log, fold, .. } in folded {
             let committer = Committer::<Outbox>::new(fold.index);
@@ -194,7 +194,7 @@ impl<L: ShardLog> Opening<L> {
             products: Directory::default(),
             cashier: crate::actors::cashier::Cashier::default(),
             due_read_until: AtomicI64::new(0),
-            checkpoint: Mutex::new(points),
+            checkpoint: Mutex::new(progress),
             checkpoint_file: ingredients.checkpoint_file,
             closing: AtomicBool::new(false),
         });

@@ -30,7 +30,10 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
         | Event::Refunded {} => state.pay(event),
     }
     for what in milestones(state, event, was_placed) {
-        state.timeline.push(Milestone { at, what: (*what).to_owned() });
+        // The same again is no news, however often the provider does not answer.
+        if state.timeline.last().is_none_or(|last| last.what != *what) {
+            state.timeline.push(Milestone { at, what: (*what).to_owned() });
+        }
     }
     if state.obligations().is_empty() {
         state.flagged = None;

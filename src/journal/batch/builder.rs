@@ -23,29 +23,11 @@ pub struct Framed<'a> {
     pub next: Tail,
 }
 
-/// A place in a [`BatchBuilder`] to go back to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    bytes: usize,
-    entries: u32,
-}
-
 /// A reusable buffer that entries are encoded into and that becomes a batch in place.
 #[derive(Debug)]
 pub struct BatchBuilder {
     buffer: Vec<u8>,
     entries: u32,
-}
-
-impl Cut {
-    /// Where every batch starts: behind the room for its header.
-    pub const START: Cut = Cut { bytes: HEADER_BYTES, entries: 0 };
-
-    /// Bytes before it, header included.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        self.bytes
-    }
 }
 
 impl Default for BatchBuilder {
@@ -91,24 +73,13 @@ impl BatchBuilder {
         self.entries == 0
     }
 
-    /// Here, to come back to with [`BatchBuilder::truncate`] or [`BatchBuilder::split_off`].
-    #[must_use]
-    pub fn cut(&self) -> Cut {
-        Cut { bytes: self.buffer.len(), entries: self.entries }
-    }
-
-    /// Takes back all entries appended since `cut`.
-    pub fn truncate(&mut self, cut: Cut) {
-        self.buffer.truncate(cut.bytes);
-        self.entries = self.entries.min(cut.entries);
-    }
-
-    /// Moves all entries appended since `cut` to the end of `other`, for a decision that would
-    /// make this batch too large.
-    pub fn split_off(&mut self, cut: Cut, other: &mut BatchBuilder) {
-        other.buffer.extend_from_slice(self.buffer.get(cut.bytes..).unwrap_or_default());
-        other.entries += self.entries.saturating_sub(cut.entries);
-        self.truncate(cut);
+    /// Moves all entries to the end of `other`, and returns by how much their offsets grew.
+    pub fn move_to(&mut self, other: &mut BatchBuilder) -> usize {
+        let moved = other.buffer.len().saturating_sub(HEADER_BYTES);
+        other.buffer.extend_from_slice(self.buffer.get(HEADER_BYTES..).unwrap_or_default());
+        other.entries += self.entries;
+        self.clear();
+        moved
     }
 
     /// Makes the buffer empty again and keeps its memory.

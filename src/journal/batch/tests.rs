@@ -101,18 +101,19 @@ fn a_builder_starts_again_in_the_same_buffer() {
 }
 
 #[test]
-fn a_decision_moves_whole_to_the_next_batch() {
-    let (mut first, mut second) = (BatchBuilder::default(), BatchBuilder::default());
-    add(&mut first, 1, b"stays");
-    let cut = first.cut();
-    add(&mut first, 2, b"moves");
-    add(&mut first, 3, b"moves too");
-    first.split_off(cut, &mut second);
-    assert_eq!((first.entries(), second.entries()), (1, 2));
-    let framed = second.finish(&tail()).unwrap();
+fn a_decision_moves_whole_into_the_batch() {
+    let (mut draft, mut batch) = (BatchBuilder::default(), BatchBuilder::default());
+    add(&mut batch, 1, b"stands");
+    let offset = add(&mut draft, 2, b"moves");
+    add(&mut draft, 3, b"moves too");
+    let end = batch.bytes();
+    assert_eq!(offset + draft.move_to(&mut batch), end);
+    assert!(draft.is_empty());
+    assert_eq!(batch.entries(), 3);
+    let framed = batch.finish(&tail()).unwrap();
     let batch = BatchRef::verify(framed.bytes, Position(1000)).unwrap();
     let read: Vec<_> = batch.entries().map(|e| e.payload).collect();
-    assert_eq!(read, [b"moves".as_slice(), b"moves too"]);
+    assert_eq!(read, [b"stands".as_slice(), b"moves", b"moves too"]);
 }
 
 #[test]

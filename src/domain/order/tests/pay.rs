@@ -58,13 +58,15 @@ fn a_final_decline_hands_the_units_back_and_reopens_the_cart() {
     let refused = Event::PaymentDeclined { reason: reason() };
     assert_eq!(tell(&mut run, &declined(Step::Authorise)), vec![refused]);
     stands(&run, Status::Declined, Payment::Declined, &[HandBack]);
-    assert!(run.state.settled());
+    assert!(!run.state.settled(), "the cart is closed still");
     assert_eq!(tell(&mut run, &Command::RecordReopened), vec![], "not before the units are back");
     assert_eq!(tell(&mut run, &Command::RecordReturned), vec![Event::StockReturned {}]);
     stands(&run, Status::Declined, Payment::Declined, &[Reopen]);
+    assert!(!run.state.settled());
     assert_eq!(run.state.reopen(), Some(&Lapsed::These(vec![])));
     assert_eq!(tell(&mut run, &Command::RecordReopened), vec![Event::CartReopened {}]);
     stands(&run, Status::Declined, Payment::Declined, &[]);
+    assert!(run.state.settled());
     assert_eq!(history(&run), ["placed", "declined", "stock returned"]);
 }
 
@@ -127,7 +129,7 @@ fn a_capture_that_fails_voids_and_gives_the_units_back() {
     assert!(!run.state.settled());
     assert_eq!(tell(&mut run, &approved(Step::Void)), vec![Event::Voided {}]);
     stands(&run, Status::Declined, Payment::Failed, &[Return]);
-    assert!(run.state.settled());
+    assert!(!run.state.settled(), "the cart is closed still");
     tell(&mut run, &Command::RecordReturned);
     stands(&run, Status::Declined, Payment::Failed, &[Forget, Reopen]);
     assert_eq!(run.state.reopen(), Some(&Lapsed::All));
