@@ -199,6 +199,11 @@ impl<O: Outbox> Committer<O> {
         self.wake.notify_all();
     }
 
+    /// Lets nothing go any more: what the log holds is in doubt.
+    fn fail(&self) {
+        self.lock().phase = Phase::Failed;
+    }
+
     fn rouse(&self, queue: MutexGuard<'_, Queue<O>>) {
         let waiting = queue.waiting;
         drop(queue);
