@@ -4,9 +4,12 @@
 //! is under way, once, and again when no answer came. So a restart needs no memory of what was
 //! under way.
 
+mod caller;
 mod placing;
 
-use self::placing::Placing;
+pub use caller::{Caller, Placed};
+
+use self::{caller::Waiters, placing::Placing};
 use super::{
     Baton, Fault, System, cart, cashier,
     gather::Gather,
@@ -51,15 +54,6 @@ pub struct Order {
 /// What an order answers.
 pub type OrderAnswer = Result<Order, cart::Denied>;
 
-/// Who checked out, and waits for the order.
-#[derive(Debug)]
-pub struct Caller {
-    /// How to answer.
-    pub baton: Baton<OrderAnswer>,
-    /// When it is settled, instead of when it is placed.
-    pub settle: bool,
-}
-
 /// What an order hears.
 pub enum Message {
     /// Its cart is checked out: come into being.
@@ -74,8 +68,10 @@ pub enum Message {
     Asked { step: Step, answer: Result<Option<payments::Answer>, payments::Error> },
     /// The cart takes changes again.
     Reopened,
+    /// The checkout that made it came again.
+    Again(Caller),
     /// What is here? `settled` waits until the order is.
-    Read { baton: Baton<OrderAnswer>, settled: bool, replayed: bool },
+    Read { baton: Baton<OrderAnswer>, settled: bool },
     /// Tell this listener of each change.
     Follow(mpsc::UnboundedSender<Order>),
     /// Call it off.
@@ -87,10 +83,12 @@ pub enum Message {
 impl shell::Message for Message {
     fn fail(self, fault: Fault) {
         match self {
-            Message::Place { caller: Some(Caller { baton, .. }), .. }
-            | Message::Read { baton, .. }
-            | Message::Cancel { baton, .. }
-            | Message::Retry(baton) => baton.send(Err(fault)),
+            Message::Place { caller: Some(caller), .. } | Message::Again(caller) => {
+                caller.fail(fault);
+            }
+            Message::Read { baton, .. } | Message::Cancel { baton, .. } | Message::Retry(baton) => {
+                baton.send(Err(fault));
+            }
             Message::Place { .. }
             | Message::TookOver { .. }
             | Message::SkuAnswered { .. }
@@ -114,7 +112,7 @@ pub struct Actor {
     tries: u32,
     call_at: Option<Time>,
     reopen_at: Option<Time>,
-    waiters: Vec<(Baton<OrderAnswer>, bool)>,
+    waiters: Waiters,
     followers: Vec<mpsc::UnboundedSender<Order>>,
     shown: u64,
 }
@@ -134,7 +132,7 @@ impl Role for Actor {
             tries: 0,
             call_at: None,
             reopen_at: None,
-            waiters: vec![],
+            waiters: Waiters::default(),
             followers: vec![],
             shown: 0,
         }
@@ -161,9 +159,9 @@ impl Role for Actor {
                 self.paid(step, answer, turn);
             }
             Message::Reopened => turn.record(&Command::RecordReopened, By::Order(self.id)),
-            Message::Read { baton, settled, replayed } => {
-                self.answer_when(Caller { baton, settle: settled }, replayed, turn);
-            }
+            Message::Again(caller) => self.answer_caller(caller, true, turn),
+            Message::Read { baton, settled: true } => self.answer_settled(baton, false, turn),
+            Message::Read { baton, settled: false } => self.answer(baton, false, turn),
             Message::Follow(follower) => {
                 self.show(&follower, turn);
                 self.followers.push(follower);
@@ -218,27 +216,6 @@ impl Role for Actor {
 }
 
 impl Actor {
-    fn order(&self, turn: &Turn<Self>, replayed: bool) -> Order {
-        Order { id: self.id, state: turn.state().clone(), replayed }
-    }
-
-    /// Answers now, or when the order is settled if the caller wants that.
-    fn answer_when(&mut self, caller: Caller, replayed: bool, turn: &mut Turn<Self>) {
-        let Caller { baton, settle } = caller;
-        if settle && !turn.state().settled() && turn.state().placement().is_some() {
-            self.waiters.push((baton, replayed));
-        } else {
-            self.answer(baton, replayed, turn);
-        }
-    }
-
-    fn answer(&self, baton: Baton<OrderAnswer>, replayed: bool, turn: &mut Turn<Self>) {
-        let order = self.order(turn, replayed);
-        let known = turn.state().placement().is_some();
-        let unknown = cart::Denied::Order(crate::domain::order::Refusal::UnknownOrder);
-        turn.answer(baton, Ok(if known { Ok(order) } else { Err(unknown) }));
-    }
-
     /// Asks every SKU of the order, once, and those that don't answer again.
     fn ask_skus(&mut self, wish: ForOrder, turn: &mut Turn<Self>) {
         let Some(placement) = turn.state().placement() else { return };
@@ -368,9 +345,7 @@ impl Actor {
 
     fn show_changes(&mut self, turn: &mut Turn<Self>) {
         if turn.state().settled() {
-            for (baton, replayed) in std::mem::take(&mut self.waiters) {
-                self.answer(baton, replayed, turn);
-            }
+            self.answer_waiters(turn);
         }
         if self.shown != turn.sequence() {
             self.shown = turn.sequence();

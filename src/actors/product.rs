@@ -97,6 +97,8 @@ impl Role for Actor {
 
     fn settle(&mut self, turn: &mut Turn<Self>) {
         if let Some(owed) = turn.state().obligations().first() {
+            // A SKU may be shut out for long: whoever left meanwhile keeps no permit.
+            self.callers.retain(|(baton, _)| !baton.is_dropped());
             self.ask_skus(*owed, turn);
         } else {
             self.gather = None;

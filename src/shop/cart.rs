@@ -2,7 +2,7 @@
 
 use super::{ANSWER_WITHIN, Error, Key, Shop, wait};
 use crate::{
-    actors::{Baton, cart},
+    actors::cart,
     domain::{By, CartId, Context, Sku, cart::Refusal, order::Status, sku::Change},
 };
 
@@ -42,10 +42,9 @@ impl Shop {
     }
 
     async fn add_to_new_cart(&self, sku: &Sku, change: Change) -> Result<Cart, Error> {
-        let _permit = self.permit()?;
         let cart = CartId(self.system().new_uuid());
         let context = self.context(By::Cart(cart), None);
-        let (baton, waiting) = Baton::new();
+        let (baton, waiting) = self.baton()?;
         let message = cart::Message::Change { sku: sku.clone(), change, context, baton };
         self.system().tell_newborn::<cart::Actor>(cart, message);
         Ok(wait(waiting, ANSWER_WITHIN).await??)

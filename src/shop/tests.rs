@@ -17,6 +17,7 @@ use crate::{
 };
 use tempfile::TempDir;
 
+mod admission;
 mod durable;
 mod faults;
 mod journeys;
