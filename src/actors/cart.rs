@@ -278,6 +278,10 @@ impl Actor {
 
     fn check_out(&mut self, waiting: Waiting, turn: &mut Turn<Self>) {
         let Waiting { checkout, context, caller } = waiting;
+        if caller.is_dropped() {
+            turn.count_shed();
+            return;
+        }
         let phase = turn.state().phase();
         let pending = matches!(phase, Phase::CheckedOut { .. }).then(|| phase.order()).flatten();
         match turn.state().order_of(context.command, context.fingerprint) {

@@ -98,6 +98,22 @@ impl shell::Message for Message {
             | Message::Follow(_) => {}
         }
     }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Message::Again(caller) => caller.is_dropped(),
+            Message::Read { baton, .. } | Message::Cancel { baton, .. } | Message::Retry(baton) => {
+                baton.is_dropped()
+            }
+            Message::Place { .. }
+            | Message::TookOver { .. }
+            | Message::SkuAnswered { .. }
+            | Message::Paid { .. }
+            | Message::Asked { .. }
+            | Message::Reopened
+            | Message::Follow(_) => false,
+        }
+    }
 }
 
 /// The actor of one order.

@@ -57,6 +57,15 @@ impl shell::Message for Message {
             Message::SkuAnswered { .. } => {}
         }
     }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Message::Read(baton)
+            | Message::Propose { baton, .. }
+            | Message::Archive { baton, .. } => baton.is_dropped(),
+            Message::SkuAnswered { .. } => false,
+        }
+    }
 }
 
 /// The actor of one product.

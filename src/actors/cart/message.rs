@@ -96,4 +96,16 @@ impl shell::Message for Message {
             | Message::Reopen { .. } => {}
         }
     }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Message::Read(baton) | Message::Change { baton, .. } => baton.is_dropped(),
+            Message::CheckOut { caller, .. } => caller.is_dropped(),
+            Message::Reserved { .. }
+            | Message::Missed { .. }
+            | Message::Placed { .. }
+            | Message::Refused { .. }
+            | Message::Reopen { .. } => false,
+        }
+    }
 }

@@ -124,6 +124,52 @@ async fn a_permit_stays_with_the_command_when_its_caller_leaves() {
     running.close().await;
 }
 
+/// Whose history is behind a stalled disk while its caller leaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asleep {
+    Cart,
+    Sku,
+}
+
+async fn leave_before_it_is_decided(asleep: Asleep) {
+    let mut world = World::new(1);
+    world.settings.idle_ms = 0;
+    let running = stocked(&world).await;
+    running.stop_the_clock();
+    let (shop, tee, other, disk) = (&running.shop, sku("TEE-1"), sku("TEE-2"), &world.disks[0]);
+    let cart = shop.add_to_cart(None, &tee, 1, None).await.unwrap().id;
+    running.rest().await;
+    shop.stock(&other).await.unwrap();
+    if asleep == Asleep::Sku {
+        shop.cart(cart).await.unwrap();
+    }
+    let appends = disk.appends();
+    disk.fail_next([STALL]);
+    let stalled = {
+        let (shop, other) = (shop.clone(), other.clone());
+        tokio::spawn(async move { shop.manage_stock(&other, receive(), None).await })
+    };
+    wait_until("the disk stalls", || disk.appends() > appends).await;
+    let mut adding = Box::pin(shop.add_to_cart(Some(cart), &tee, 1, None));
+    assert!(poll!(adding.as_mut()).is_pending());
+    let woken = if asleep == Asleep::Sku { [2, 1] } else { [1, 1] };
+    wait_until("it wakes", || shop.system().live()[..2] == woken).await;
+    drop(adding);
+    stalled.await.unwrap().unwrap();
+    assert_eq!(shop.cart(cart).await.unwrap().lines[&tee].units, 1, "{asleep:?}");
+    assert_eq!(shop.stock(&tee).await.unwrap().reserved, 1, "{asleep:?}");
+    // The cart waits for nobody's answer.
+    shop.check_out(cart, &details("tok_approve"), key("k"), None).await.unwrap();
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_whose_caller_left_before_it_was_decided_does_nothing() {
+    for asleep in [Asleep::Cart, Asleep::Sku] {
+        leave_before_it_is_decided(asleep).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkout_that_waits_for_a_quarantined_sku_keeps_no_permit_for_ever() {
     let world = World::new(1);
