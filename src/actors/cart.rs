@@ -14,6 +14,7 @@ use super::{
     order::{self, Caller},
     shell::{Refused, Role, Turn},
     sku,
+    system::Knows,
 };
 use crate::domain::{
     By, CartId, CommandId, Context, Sku, Time,
@@ -120,7 +121,7 @@ impl Role for Actor {
 
     fn nudged(&mut self, rest: bool, turn: &mut Turn<Self>) {
         self.resting = rest;
-        self.asked.retain(|asked| turn.now().ms_since(asked.at) < LOST_AFTER_MS);
+        self.forget_lost(turn);
         self.check_out_waiting(turn);
     }
 
@@ -326,5 +327,16 @@ impl Actor {
             payment: checkout.payment.clone(),
             until: checkout.until,
         })
+    }
+
+    /// Gives up on requests without an answer. They may have gone through all the same: from here
+    /// on this is another incarnation, for which a SKU begins with what the cart has recorded.
+    fn forget_lost(&mut self, turn: &Turn<Self>) {
+        let asked = self.asked.len();
+        self.asked.retain(|asked| turn.now().ms_since(asked.at) < LOST_AFTER_MS);
+        if self.asked.len() < asked {
+            let carts = <System as Knows<Self>>::directory(&self.system);
+            self.next = Sequence(self.system.epoch, carts.next_incarnation(), 0);
+        }
     }
 }

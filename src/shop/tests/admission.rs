@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     actors::{Fault, system::Strike},
-    domain::{EntityId, sku::Command},
+    domain::{CartId, EntityId, sku::Command},
     journal::{Secret, memory},
     ports::payments::{self, Faulty},
 };
@@ -190,5 +190,39 @@ async fn a_checkout_that_waits_for_a_quarantined_sku_keeps_no_permit_for_ever() 
     drop(placing);
     wait_until("the permit is back", || shop.free_permits() == 1).await;
     drop(shop);
+    running.close().await;
+}
+
+/// A cart in another shard than a SKU, with one unit of it.
+async fn far_cart(shop: &Shop, tee: &Sku) -> CartId {
+    let at = shop.system().shard_of(&EntityId::Sku(tee.clone()));
+    loop {
+        let cart = shop.add_to_cart(None, tee, 1, None).await.unwrap().id;
+        if shop.system().shard_of(&EntityId::Cart(cart)) != at {
+            return cart;
+        }
+        shop.set_units(cart, tee, 0).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keyed_add_counts_once_though_the_cart_forgot_that_it_asked() {
+    let world = World::new(3);
+    let running = stocked(&world).await;
+    running.stop_the_clock();
+    let (shop, tee) = (&running.shop, sku("TEE-1"));
+    let cart = far_cart(shop, &tee).await;
+    let disk = &world.disks[shop.system().shard_of(&EntityId::Sku(tee.clone()))];
+    let appends = disk.appends();
+    disk.fail_next([STALL]);
+    let mut lost = Box::pin(shop.add_to_cart(Some(cart), &tee, 1, Some(key("k"))));
+    assert!(poll!(lost.as_mut()).is_pending());
+    wait_until("the SKU's shard stalls", || disk.appends() > appends).await;
+    drop(lost);
+    running.pass(5_001);
+    shop.system().wake(EntityId::Cart(cart));
+    let again = shop.add_to_cart(Some(cart), &tee, 1, Some(key("k"))).await.unwrap();
+    assert_eq!(again.lines[&tee].units, 2);
+    assert_eq!(shop.stock(&tee).await.unwrap().reserved, 2);
     running.close().await;
 }
