@@ -3,8 +3,9 @@
 //!
 //! Reading order: [`open`](mod@open) makes a shop of a folder; [`cart`], [`orders`], [`stock`] and
 //! [`catalogue`] are the use cases, [`lists`] reads the views; [`identity`] says who a token belongs to and which command a
-//! key means. Invariant: a question is always asked with a deadline and with a permit, so the
-//! work inside is bounded whatever comes to the door.
+//! key means. Invariant: a question is always asked with a deadline and with a permit, and the
+//! permit stays with the question, not with who asked: so the work inside is bounded whatever
+//! comes to the door, and however soon it leaves.
 
 pub mod cart;
 pub mod catalogue;
@@ -31,7 +32,10 @@ use crate::{
     views::Follower,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
 
 /// A question without an answer by then gets `unavailable`: the outcome is unknown.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -50,7 +54,7 @@ struct Inner {
     system: Arc<System>,
     secret: Secret,
     /// Commands under way, until they are durable.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// Callers who wait for an order to settle.
     waits: Semaphore,
     views: Arc<Follower>,
@@ -64,7 +68,8 @@ impl Shop {
         secret: Secret,
         most_commands: usize,
     ) -> Shop {
-        let (permits, waits) = (Semaphore::new(most_commands), Semaphore::new(most_commands));
+        let permits = Arc::new(Semaphore::new(most_commands));
+        let waits = Semaphore::new(most_commands);
         Shop(Arc::new(Inner { system, secret, permits, waits, views }))
     }
 
@@ -83,11 +88,16 @@ impl Shop {
         self.0.system.now()
     }
 
-    fn permit(&self) -> Result<SemaphorePermit<'_>, Error> {
-        self.0.permits.try_acquire().map_err(|_| {
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        self.0.permits.clone().try_acquire_owned().map_err(|_| {
             metrics::counter!("doorbuster_overloaded_total").increment(1);
             Error::Overloaded
         })
+    }
+
+    /// A baton for one more command, if there is a permit for it.
+    fn baton<T>(&self) -> Result<(Baton<T>, Waiting<T>), Error> {
+        Ok(Baton::admitted(self.permit()?))
     }
 
     /// Commands that more could be taken of just now.
@@ -117,22 +127,9 @@ impl Shop {
     where
         System: Knows<R>,
     {
-        self.ask_within::<R, T>(id, message, ANSWER_WITHIN).await
-    }
-
-    async fn ask_within<R: Role, T: Send + 'static>(
-        &self,
-        id: R::Id,
-        message: impl FnOnce(Baton<T>) -> R::Message,
-        within: Duration,
-    ) -> Result<T, Error>
-    where
-        System: Knows<R>,
-    {
-        let _permit = self.permit()?;
-        let (baton, waiting) = Baton::new();
+        let (baton, waiting) = self.baton()?;
         self.0.system.tell::<R>(id, message(baton));
-        wait(waiting, within).await
+        wait(waiting, ANSWER_WITHIN).await
     }
 
     fn context(&self, by: By, key: Option<&Key<'_>>) -> Context {
@@ -147,8 +144,13 @@ impl Shop {
     }
 }
 
-async fn wait<T>(waiting: Waiting<T>, deadline: Duration) -> Result<T, Error> {
-    match tokio::time::timeout(deadline, waiting).await {
+async fn wait<T>(waiting: Waiting<T>, within: Duration) -> Result<T, Error> {
+    wait_until(waiting, Instant::now() + within).await
+}
+
+/// What is there by `deadline`, also when that is over.
+async fn wait_until<T>(waiting: Waiting<T>, deadline: Instant) -> Result<T, Error> {
+    match timeout_at(deadline, waiting).await {
         Ok(Ok(answer)) => answer.map_err(Error::Fault),
         Ok(Err(_)) | Err(_) => Err(Error::Fault(Fault::Unavailable)),
     }

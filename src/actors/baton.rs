@@ -1,9 +1,11 @@
 //! The reply handle that a conversation passes from actor to actor.
 //!
 //! Nobody keeps a table of pending answers: whoever can answer holds the baton, and when an actor
-//! dies the baton drops and the caller hears that the outcome is unknown.
+//! dies the baton drops and the caller hears that the outcome is unknown. A command's permit rides
+//! in its baton: so what is counted as under way is what is in memory, however long its caller
+//! stayed.
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Why a question got no answer from a machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +32,11 @@ pub type Answer<T> = Result<T, Fault>;
 
 /// The right and duty to answer one caller once.
 #[derive(Debug)]
-pub struct Baton<T>(oneshot::Sender<Answer<T>>);
+pub struct Baton<T> {
+    answer: oneshot::Sender<Answer<T>>,
+    /// Given back when this is answered or dropped.
+    permit: Option<OwnedSemaphorePermit>,
+}
 
 /// Where the caller waits.
 pub type Waiting<T> = oneshot::Receiver<Answer<T>>;
@@ -38,17 +44,28 @@ pub type Waiting<T> = oneshot::Receiver<Answer<T>>;
 impl<T> Baton<T> {
     /// A baton and the place to wait for its answer.
     pub fn new() -> (Baton<T>, Waiting<T>) {
-        let (sender, receiver) = oneshot::channel();
-        (Baton(sender), receiver)
+        Baton::with(None)
+    }
+
+    /// The same for a command that counts as under way as long as the baton is.
+    pub fn admitted(permit: OwnedSemaphorePermit) -> (Baton<T>, Waiting<T>) {
+        Baton::with(Some(permit))
+    }
+
+    fn with(permit: Option<OwnedSemaphorePermit>) -> (Baton<T>, Waiting<T>) {
+        let (answer, waiting) = oneshot::channel();
+        (Baton { answer, permit }, waiting)
     }
 
     /// Answers; a caller that went away is no error.
     pub fn send(self, answer: Answer<T>) {
-        let _ = self.0.send(answer);
+        // First, so that whoever is answered may come again at once.
+        drop(self.permit);
+        let _ = self.answer.send(answer);
     }
 
     /// Whether the caller went away.
     pub fn is_dropped(&self) -> bool {
-        self.0.is_closed()
+        self.answer.is_closed()
     }
 }

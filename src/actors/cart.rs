@@ -11,9 +11,10 @@ pub use message::{Cart, CartAnswer, Claimed, Denied, Message};
 use super::{
     Baton, Fault, System,
     baton::Answer,
-    order::{self, Caller, OrderAnswer},
+    order::{self, Caller},
     shell::{Refused, Role, Turn},
     sku,
+    system::Knows,
 };
 use crate::domain::{
     By, CartId, CommandId, Context, Sku, Time,
@@ -40,8 +41,7 @@ struct Asked {
 struct Waiting {
     checkout: Box<Checkout>,
     context: Context,
-    settle: bool,
-    baton: Baton<OrderAnswer>,
+    caller: Caller,
 }
 
 /// The actor of one cart.
@@ -99,16 +99,16 @@ impl Role for Actor {
             Message::Missed { sequence } => {
                 self.asked.retain(|asked| asked.sequence != sequence);
             }
-            Message::CheckOut { checkout, context, settle, baton } => {
-                self.checkouts.push(Waiting { checkout, context, settle, baton });
+            Message::CheckOut { checkout, context, caller } => {
+                self.checkouts.push(Waiting { checkout, context, caller });
             }
             Message::Placed { order } => {
                 turn.record(&Command::RecordPlaced { order }, By::Order(order));
             }
-            Message::Refused { order, lapsed, refusal, baton } => {
+            Message::Refused { order, lapsed, refusal, caller } => {
                 turn.record(&Command::Refuse { order, lapsed }, By::Order(order));
-                if let Some(baton) = baton {
-                    turn.answer(baton, Ok(Err(Denied::Sku(refusal))));
+                if let Some(caller) = caller {
+                    caller.deny(Ok(Denied::Sku(refusal)), turn);
                 }
             }
             Message::Reopen { order, lapsed } => {
@@ -121,7 +121,7 @@ impl Role for Actor {
 
     fn nudged(&mut self, rest: bool, turn: &mut Turn<Self>) {
         self.resting = rest;
-        self.asked.retain(|asked| turn.now().ms_since(asked.at) < LOST_AFTER_MS);
+        self.forget_lost(turn);
         self.check_out_waiting(turn);
     }
 
@@ -278,32 +278,35 @@ impl Actor {
     }
 
     fn check_out(&mut self, waiting: Waiting, turn: &mut Turn<Self>) {
-        let Waiting { checkout, context, settle, baton } = waiting;
+        let Waiting { checkout, context, caller } = waiting;
+        if caller.is_dropped() {
+            turn.count_shed();
+            return;
+        }
         let phase = turn.state().phase();
         let pending = matches!(phase, Phase::CheckedOut { .. }).then(|| phase.order()).flatten();
         match turn.state().order_of(context.command, context.fingerprint) {
             Ok(Some(order)) if pending == Some(order) => {
-                turn.answer(baton, Err(Fault::InProgress));
+                caller.deny(Err(Fault::InProgress), turn);
                 return;
             }
             Ok(Some(order)) => {
-                let read = order::Message::Read { baton, settled: settle, replayed: true };
-                turn.tell::<order::Actor>(order, read);
+                turn.tell::<order::Actor>(order, order::Message::Again(caller));
                 return;
             }
             Ok(None) => {}
             Err(_) => {
-                turn.answer(baton, Err(Fault::KeyMismatch));
+                caller.deny(Err(Fault::KeyMismatch), turn);
                 return;
             }
         }
         match turn.decide(&Command::CheckOut(*checkout), context) {
-            Ok(()) => self.caller = Some(Caller { baton, settle }),
+            Ok(()) => self.caller = Some(caller),
             Err(Refused::Rule(refusal)) => {
                 let order = turn.state().phase().order();
-                turn.answer(baton, Ok(Err(Denied::Cart(refusal, order))));
+                caller.deny(Ok(Denied::Cart(refusal, order)), turn);
             }
-            Err(Refused::Fault(fault)) => turn.answer(baton, Err(fault)),
+            Err(Refused::Fault(fault)) => caller.deny(Err(fault), turn),
         }
     }
 
@@ -324,5 +327,16 @@ impl Actor {
             payment: checkout.payment.clone(),
             until: checkout.until,
         })
+    }
+
+    /// Gives up on requests without an answer. They may have gone through all the same: from here
+    /// on this is another incarnation, for which a SKU begins with what the cart has recorded.
+    fn forget_lost(&mut self, turn: &Turn<Self>) {
+        let asked = self.asked.len();
+        self.asked.retain(|asked| turn.now().ms_since(asked.at) < LOST_AFTER_MS);
+        if self.asked.len() < asked {
+            let carts = <System as Knows<Self>>::directory(&self.system);
+            self.next = Sequence(self.system.epoch, carts.next_incarnation(), 0);
+        }
     }
 }

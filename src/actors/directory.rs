@@ -153,7 +153,7 @@ where
         let Some(supervisor) = self.supervisor.get() else {
             unreachable!("the tree names its supervisors before it opens the door");
         };
-        let incarnation = self.incarnations.fetch_add(1, Ordering::Relaxed) + 1;
+        let incarnation = self.next_incarnation();
         let birth = Birth { id: id.clone(), system: system.clone(), incarnation, newborn };
         let shell = Shell::<R>::default();
         let started = ActorRuntime::spawn_linked_instant(None, shell, birth, supervisor.clone());
@@ -173,6 +173,11 @@ where
         if self.live.fetch_add(1, Ordering::Relaxed) >= system.settings.most_live {
             stripe.rest_oldest(system, Time::MAX);
         }
+    }
+
+    /// A number that is higher than those of all incarnations so far.
+    pub fn next_incarnation(&self) -> u64 {
+        self.incarnations.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Hears of an actor's end from the supervisor: empties its slot, or wakes a successor for

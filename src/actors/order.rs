@@ -4,10 +4,13 @@
 //! is under way, once, and again when no answer came. So a restart needs no memory of what was
 //! under way.
 
+mod caller;
 mod paying;
 mod placing;
 
-use self::placing::Placing;
+pub use caller::{Caller, Placed};
+
+use self::{caller::Waiters, placing::Placing};
 use super::{
     Baton, Fault, System, cart,
     gather::Gather,
@@ -42,15 +45,6 @@ pub struct Order {
 /// What an order answers.
 pub type OrderAnswer = Result<Order, cart::Denied>;
 
-/// Who checked out, and waits for the order.
-#[derive(Debug)]
-pub struct Caller {
-    /// How to answer.
-    pub baton: Baton<OrderAnswer>,
-    /// When it is settled, instead of when it is placed.
-    pub settle: bool,
-}
-
 /// What an order hears.
 pub enum Message {
     /// Its cart is checked out: come into being.
@@ -65,8 +59,10 @@ pub enum Message {
     Asked { step: Step, answer: Result<Option<payments::Answer>, payments::Error> },
     /// The cart takes changes again.
     Reopened,
+    /// The checkout that made it came again.
+    Again(Caller),
     /// What is here? `settled` waits until the order is.
-    Read { baton: Baton<OrderAnswer>, settled: bool, replayed: bool },
+    Read { baton: Baton<OrderAnswer>, settled: bool },
     /// Tell this listener of each change.
     Follow(mpsc::UnboundedSender<Order>),
     /// Call it off.
@@ -78,10 +74,12 @@ pub enum Message {
 impl shell::Message for Message {
     fn fail(self, fault: Fault) {
         match self {
-            Message::Place { caller: Some(Caller { baton, .. }), .. }
-            | Message::Read { baton, .. }
-            | Message::Cancel { baton, .. }
-            | Message::Retry(baton) => baton.send(Err(fault)),
+            Message::Place { caller: Some(caller), .. } | Message::Again(caller) => {
+                caller.fail(fault);
+            }
+            Message::Read { baton, .. } | Message::Cancel { baton, .. } | Message::Retry(baton) => {
+                baton.send(Err(fault));
+            }
             Message::Place { .. }
             | Message::TookOver { .. }
             | Message::SkuAnswered { .. }
@@ -89,6 +87,22 @@ impl shell::Message for Message {
             | Message::Asked { .. }
             | Message::Reopened
             | Message::Follow(_) => {}
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Message::Again(caller) => caller.is_dropped(),
+            Message::Read { baton, .. } | Message::Cancel { baton, .. } | Message::Retry(baton) => {
+                baton.is_dropped()
+            }
+            Message::Place { .. }
+            | Message::TookOver { .. }
+            | Message::SkuAnswered { .. }
+            | Message::Paid { .. }
+            | Message::Asked { .. }
+            | Message::Reopened
+            | Message::Follow(_) => false,
         }
     }
 }
@@ -108,7 +122,7 @@ pub struct Actor {
     call_at: Option<(Obligation, Time)>,
     /// The same for the cart.
     reopen_at: Option<(Obligation, Time)>,
-    waiters: Vec<(Baton<OrderAnswer>, bool)>,
+    waiters: Waiters,
     followers: Vec<mpsc::UnboundedSender<Order>>,
     shown: u64,
 }
@@ -128,7 +142,7 @@ impl Role for Actor {
             tries: 0,
             call_at: None,
             reopen_at: None,
-            waiters: vec![],
+            waiters: Waiters::default(),
             followers: vec![],
             shown: 0,
         }
@@ -144,9 +158,9 @@ impl Role for Actor {
             Message::Paid { step, answer } => self.paid(step, answer, turn),
             Message::Asked { step, answer } => self.asked(step, answer, turn),
             Message::Reopened => turn.record(&Command::RecordReopened, By::Order(self.id)),
-            Message::Read { baton, settled, replayed } => {
-                self.answer_when(Caller { baton, settle: settled }, replayed, turn);
-            }
+            Message::Again(caller) => self.answer_caller(caller, true, turn),
+            Message::Read { baton, settled: true } => self.answer_settled(baton, false, turn),
+            Message::Read { baton, settled: false } => self.answer(baton, false, turn),
             Message::Follow(follower) => {
                 self.show(&follower, turn);
                 self.followers.push(follower);
@@ -200,10 +214,6 @@ impl Role for Actor {
 }
 
 impl Actor {
-    fn order(&self, turn: &Turn<Self>, replayed: bool) -> Order {
-        Order { id: self.id, state: turn.state().clone(), replayed }
-    }
-
     /// A time to ask again goes with what it was for: left behind, it would be due for ever. A call
     /// is waited for whether or not it is owed still, until it is lost.
     fn drop_unowed(&mut self, owed: &[Obligation], now: Time) {
@@ -212,23 +222,6 @@ impl Actor {
         self.call_at.take_if(|(what, _)| gone(*what));
         self.reopen_at.take_if(|(what, _)| gone(*what));
         self.call.take_if(|(_, since)| paying::is_lost(*since, now));
-    }
-
-    /// Answers now, or when the order is settled if the caller wants that.
-    fn answer_when(&mut self, caller: Caller, replayed: bool, turn: &mut Turn<Self>) {
-        let Caller { baton, settle } = caller;
-        if settle && !turn.state().settled() && turn.state().placement().is_some() {
-            self.waiters.push((baton, replayed));
-        } else {
-            self.answer(baton, replayed, turn);
-        }
-    }
-
-    fn answer(&self, baton: Baton<OrderAnswer>, replayed: bool, turn: &mut Turn<Self>) {
-        let order = self.order(turn, replayed);
-        let known = turn.state().placement().is_some();
-        let unknown = cart::Denied::Order(crate::domain::order::Refusal::UnknownOrder);
-        turn.answer(baton, Ok(if known { Ok(order) } else { Err(unknown) }));
     }
 
     /// Asks every SKU of the order, once, and those that don't answer again.
@@ -298,9 +291,7 @@ impl Actor {
 
     fn show_changes(&mut self, turn: &mut Turn<Self>) {
         if turn.state().settled() {
-            for (baton, replayed) in std::mem::take(&mut self.waiters) {
-                self.answer(baton, replayed, turn);
-            }
+            self.answer_waiters(turn);
         }
         if self.shown != turn.sequence() {
             self.shown = turn.sequence();

@@ -57,6 +57,15 @@ impl shell::Message for Message {
             Message::SkuAnswered { .. } => {}
         }
     }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Message::Read(baton)
+            | Message::Propose { baton, .. }
+            | Message::Archive { baton, .. } => baton.is_dropped(),
+            Message::SkuAnswered { .. } => false,
+        }
+    }
 }
 
 /// The actor of one product.
@@ -97,6 +106,8 @@ impl Role for Actor {
 
     fn settle(&mut self, turn: &mut Turn<Self>) {
         if let Some(owed) = turn.state().obligations().first() {
+            // A SKU may be shut out for long: whoever left meanwhile keeps no permit.
+            self.callers.retain(|(baton, _)| !baton.is_dropped());
             self.ask_skus(*owed, turn);
         } else {
             self.gather = None;

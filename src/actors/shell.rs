@@ -43,6 +43,9 @@ pub trait Role: Sized + Send + 'static {
     /// A deadline or a retry is due, or it is asked to `rest` if it has been idle and holds nothing.
     fn nudged(&mut self, _rest: bool, _: &mut Turn<Self>) {}
 
+    /// Puts a command aside whose caller left; see [`Message::is_abandoned`].
+    fn shed(&mut self, _: Self::Message, _: &mut Turn<Self>) {}
+
     /// Looks after what is owed; called after each message that changed something, after a
     /// wake-up and after a restart.
     fn settle(&mut self, turn: &mut Turn<Self>);
@@ -61,6 +64,10 @@ pub trait Role: Sized + Send + 'static {
 pub trait Message: Send + 'static {
     /// Answers whoever waits that there is no answer.
     fn fail(self, fault: Fault);
+
+    /// Whether this is a command from the door that has caused nothing yet and whose caller left.
+    /// Never true of a fact.
+    fn is_abandoned(&self) -> bool;
 }
 
 /// What every actor hears. Takes no more room than what its role is told.
@@ -213,6 +220,10 @@ impl<R: Role> Live<R> {
             }
         }
         match heard {
+            Some(Heard::Told(message)) if message.is_abandoned() => {
+                turn.count_shed();
+                self.role.shed(message, turn);
+            }
             Some(Heard::Told(message)) => self.role.receive(message, turn),
             Some(Heard::Wake) => self.role.nudged(false, turn),
             Some(Heard::Rest) => self.role.nudged(true, turn),

@@ -120,6 +120,19 @@ impl shell::Message for Message {
             | Message::ForProduct { .. } => {}
         }
     }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Message::Read(baton) => baton.is_dropped(),
+            Message::Reserve { baton, .. } => baton.is_dropped(),
+            Message::Hold { baton, .. } => baton.is_dropped(),
+            Message::Admin { baton, .. } => baton.is_dropped(),
+            Message::Release { .. }
+            | Message::TakeOver(_)
+            | Message::ForOrder { .. }
+            | Message::ForProduct { .. } => false,
+        }
+    }
 }
 
 impl Role for Actor {
@@ -170,6 +183,12 @@ impl Role for Actor {
 
     fn nudged(&mut self, rest: bool, turn: &mut Turn<Self>) {
         self.resting = rest && turn.now().ms_since(self.last_used) >= self.idle_ms;
+    }
+
+    fn shed(&mut self, message: Message, turn: &mut Turn<Self>) {
+        if let Message::Reserve { wish: Reserve { cart, sequence, .. }, .. } = message {
+            turn.tell::<cart::Actor>(cart, cart::Message::Missed { sequence });
+        }
     }
 
     fn settle(&mut self, _: &mut Turn<Self>) {}

@@ -21,9 +21,6 @@ use std::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The exit code when the log can't be written any more.
-const FATAL: i32 = 2;
-
 /// Why a shop can't start.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -113,7 +110,7 @@ fn options(settings: &Settings) -> Options {
 /// A shard can't write: memory is ahead of the disk, so only a replay is honest.
 fn fatal(error: &journal::Error) {
     tracing::error!(%error, "the log can't be written: mend the disk and start again");
-    std::process::exit(FATAL);
+    std::process::exit(open::FATAL);
 }
 
 /// The admin token and what to say about where it is.

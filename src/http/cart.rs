@@ -106,12 +106,9 @@ pub async fn check_out(door: Door, call: Call) -> Answer {
     let cart = door.cart(call.headers())?;
     let details: Details = call.json()?;
     let wait = preferred_wait(call.headers());
-    let placed = door.shop().check_out(cart, &details, key, wait);
-    let order = tokio::select! {
-        order = placed => order?,
-        // Nobody waits for a door that closes: the same key says how far the order is.
-        () = door.closed() => door.shop().check_out(cart, &details, key, None).await?,
-    };
+    // Nobody waits for an order to settle once the door closes.
+    let placed = door.shop().check_out_until(cart, &details, key, wait, door.closed());
+    let order = placed.await?;
     let token = door.shop().order_token(order.id);
     let body = order_body(door.shop(), &order, Some(&token));
     let mut response = json(StatusCode::CREATED, &body);

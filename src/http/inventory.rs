@@ -13,9 +13,11 @@ use crate::{
     },
     journal::Position,
     shop::{Shop, stock::Stock},
+    views::board::{Posted, Slot},
 };
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::sync::Arc;
 
 /// The longest name of a location, in bytes.
 const MAX_LOCATION_BYTES: usize = 64;
@@ -44,9 +46,28 @@ struct LocationBody<'a> {
     on_hand: u64,
 }
 
-fn inventory_body<'a>(shop: &Shop, stock: &'a Stock) -> InventoryBody<'a> {
-    // Read after the stock was answered, so never older than it.
-    let posted = shop.slot(stock.sku.as_str()).map(|slot| slot.posted());
+/// What the board showed of a SKU before its stock was asked for.
+struct Before(Option<(Arc<Slot>, Position)>);
+
+impl Before {
+    fn of(shop: &Shop, sku: &Sku) -> Before {
+        Before(shop.slot(sku.as_str()).map(|slot| {
+            let position = slot.posted().position;
+            (slot, position)
+        }))
+    }
+
+    /// A position that is never newer than the counts: who goes on from it misses no change.
+    fn position(self, stock: &Stock) -> Position {
+        let Some((slot, before)) = self.0 else { return Position::default() };
+        let Posted { level, position } = slot.posted();
+        let same =
+            (level.free, level.reserved, level.sold) == (stock.free, stock.reserved, stock.sold);
+        if same { position } else { before }
+    }
+}
+
+fn inventory_body(before: Before, stock: &Stock) -> InventoryBody<'_> {
     let locations = stock.locations.iter();
     InventoryBody {
         sku: &stock.sku,
@@ -59,15 +80,16 @@ fn inventory_body<'a>(shop: &Shop, stock: &'a Stock) -> InventoryBody<'a> {
         locations: locations
             .map(|(location, on_hand)| LocationBody { location, on_hand: *on_hand })
             .collect(),
-        position: posted.map(|posted| posted.position).unwrap_or_default(),
+        position: before.position(stock),
     }
 }
 
 /// `GET /api/inventory/{sku}`
 pub async fn read(door: Door, mut call: Call) -> Answer {
     let sku: Sku = call.id().await?;
+    let before = Before::of(door.shop(), &sku);
     let stock = door.shop().stock(&sku).await.map_err(|error| Problem::from(error).about(&sku))?;
-    Ok(json(StatusCode::OK, &inventory_body(door.shop(), &stock)))
+    Ok(json(StatusCode::OK, &inventory_body(before, &stock)))
 }
 
 /// `GET /api/inventory/{sku}/movements`, newest first.
@@ -222,9 +244,10 @@ async fn manage<T: Written>(door: Door, mut call: Call, status: StatusCode) -> A
     door.admin(call.headers())?;
     let command = call.json::<T>()?.command()?;
     let key = if status == StatusCode::CREATED { call.key()? } else { None };
+    let before = Before::of(door.shop(), &sku);
     let managed = door.shop().manage_stock(&sku, command, key).await;
     let managed = managed.map_err(|error| Problem::from(error).about(&sku))?;
-    let mut response = json(status, &inventory_body(door.shop(), &managed.stock));
+    let mut response = json(status, &inventory_body(before, &managed.stock));
     mark_replayed(&mut response, managed.replayed);
     Ok(response)
 }
@@ -263,7 +286,48 @@ pub async fn set_sale(door: Door, call: Call) -> Answer {
 pub async fn end_sale(door: Door, mut call: Call) -> Answer {
     let sku: Sku = call.id().await?;
     door.admin(call.headers())?;
+    let before = Before::of(door.shop(), &sku);
     let managed = door.shop().manage_stock(&sku, Command::EndSale, None).await;
     let managed = managed.map_err(|error| Problem::from(error).about(&sku))?;
-    Ok(json(StatusCode::OK, &inventory_body(door.shop(), &managed.stock)))
+    Ok(json(StatusCode::OK, &inventory_body(before, &managed.stock)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::board::{Board, Level};
+
+    #[test]
+    fn a_position_is_never_newer_than_the_counts_beside_it() {
+        let sku = Sku::parse("TEE").unwrap();
+        let slot = Board::default().slot(&sku);
+        let post = |free, at| {
+            slot.publish(Level { free, known: true, ..Level::default() }, Position(at));
+        };
+        let asked = |free| {
+            let before = Before(Some((slot.clone(), Position(5))));
+            let (product, title, price, sale) = (None, String::new(), None, None);
+            let (on_hand, reserved, sold, low_stock_at) = (9, 0, 0, 0);
+            let (sku, locations) = (sku.clone(), std::collections::BTreeMap::new());
+            let stock = Stock {
+                sku,
+                product,
+                title,
+                price,
+                on_hand,
+                reserved,
+                sold,
+                free,
+                low_stock_at,
+                sale,
+                locations,
+            };
+            inventory_body(before, &stock).position
+        };
+        post(9, 5);
+        assert_eq!(asked(9), Position(5));
+        post(8, 7);
+        assert_eq!(asked(9), Position(5), "it changed after the counts were taken");
+        assert_eq!(asked(8), Position(7), "the change is in the counts");
+    }
 }

@@ -42,6 +42,7 @@ fn describe() {
     use metrics::{describe_counter as counter, describe_gauge, describe_histogram as histogram};
     counter!("doorbuster_commands_total", "Commands at the door, by kind and outcome");
     counter!("doorbuster_overloaded_total", "Commands refused for want of a permit");
+    counter!("doorbuster_shed_total", "Commands put aside undecided, since nobody waited any more");
     counter!("doorbuster_events_total", "Events made durable");
     histogram!("doorbuster_sync_seconds", "Time to make one batch durable");
     histogram!("doorbuster_queue_wait_seconds", "Time the first entry of a batch waited for it");

@@ -203,6 +203,16 @@ impl<O: Outbox> Committer<O> {
         self.wake.notify_all();
     }
 
+    /// Lets nothing go any more: what the log holds is in doubt. Who waits hears that there is no
+    /// answer.
+    fn fail(&self) {
+        let mut queue = self.lock();
+        queue.phase = Phase::Failed;
+        let stranded = std::mem::take(&mut queue.open);
+        drop(queue);
+        drop(stranded);
+    }
+
     fn rouse(&self, queue: MutexGuard<'_, Queue<O>>) {
         let waiting = queue.waiting;
         drop(queue);

@@ -32,6 +32,8 @@ pub enum Fault {
     UnavailableBefore,
     /// No answer, but the batch is durable.
     UnavailableAfter,
+    /// The log has a bug.
+    Panic,
 }
 
 /// The "disk" of one shard.
@@ -193,6 +195,7 @@ impl ShardLog for MemoryLog {
         if let Some(Fault::Delay(time)) = fault {
             thread::sleep(time);
         }
+        assert!(fault != Some(Fault::Panic), "broken by a test");
         let mut state = self.store.state();
         if state.incarnation != self.incarnation || fault == Some(Fault::Fenced) {
             self.incarnation = 0;
@@ -213,7 +216,8 @@ impl ShardLog for MemoryLog {
             Some(Fault::UnavailableBefore) => {
                 return Err(Error::Unavailable("the request was lost".to_owned()));
             }
-            None | Some(Fault::Delay(_) | Fault::Fenced | Fault::UnavailableAfter) => {}
+            None
+            | Some(Fault::Delay(_) | Fault::Fenced | Fault::UnavailableAfter | Fault::Panic) => {}
         }
         state.durable.extend_from_slice(framed);
         state.mark = MarkRead::At(next);

@@ -2,9 +2,10 @@
 
 use super::{ANSWER_WITHIN, Error, Key, Shop, wait};
 use crate::{
-    actors::{Baton, cart},
+    actors::cart,
     domain::{By, CartId, Context, Sku, cart::Refusal, order::Status, sku::Change},
 };
+use uuid::Uuid;
 
 pub use crate::actors::cart::Cart;
 
@@ -27,12 +28,13 @@ impl Shop {
         self.known(sku)?;
         let change = Change::Add(in_range(units, 1)?);
         let Some(cart) = cart else { return self.add_to_new_cart(sku, change).await };
-        match self.change_cart(cart, sku, change, key.as_ref()).await {
+        let context = self.context(By::Cart(cart), key.as_ref());
+        match self.change_cart(cart, sku, change, context).await {
             Err(cart::Denied::Cart(Refusal::CartClosed, Some(order))) => {
                 let ended = self.order_by_id(order).await.map(|order| order.state.status());
                 match ended {
                     Ok(Status::Confirmed | Status::Cancelled | Status::Expired) => {
-                        self.add_to_new_cart(sku, change).await
+                        self.add_after(cart, sku, change, context).await
                     }
                     _ => Err(Error::Cart(Refusal::CartClosed)),
                 }
@@ -41,11 +43,27 @@ impl Shop {
         }
     }
 
+    /// Adds to the cart that comes after one whose order has ended. The same key means the same
+    /// new cart, which remembers it.
+    async fn add_after(
+        &self,
+        ended: CartId,
+        sku: &Sku,
+        change: Change,
+        context: Context,
+    ) -> Result<Cart, Error> {
+        if context.fingerprint.is_none() {
+            return self.add_to_new_cart(sku, change).await;
+        }
+        let cart = CartId(Uuid::new_v5(&ended.0, context.command.0.as_bytes()));
+        let context = Context { by: By::Cart(cart), ..context };
+        flatten(self.change_cart(cart, sku, change, context).await)
+    }
+
     async fn add_to_new_cart(&self, sku: &Sku, change: Change) -> Result<Cart, Error> {
-        let _permit = self.permit()?;
         let cart = CartId(self.system().new_uuid());
         let context = self.context(By::Cart(cart), None);
-        let (baton, waiting) = Baton::new();
+        let (baton, waiting) = self.baton()?;
         let message = cart::Message::Change { sku: sku.clone(), change, context, baton };
         self.system().tell_newborn::<cart::Actor>(cart, message);
         Ok(wait(waiting, ANSWER_WITHIN).await??)
@@ -58,7 +76,8 @@ impl Shop {
     pub async fn set_units(&self, cart: CartId, sku: &Sku, units: u32) -> Result<Cart, Error> {
         self.known(sku)?;
         let change = Change::Set(in_range(units, 0)?);
-        flatten(self.change_cart(cart, sku, change, None).await)
+        let context = self.context(By::Cart(cart), None);
+        flatten(self.change_cart(cart, sku, change, context).await)
     }
 
     async fn change_cart(
@@ -66,9 +85,8 @@ impl Shop {
         cart: CartId,
         sku: &Sku,
         change: Change,
-        key: Option<&Key<'_>>,
+        context: Context,
     ) -> Result<Result<Cart, Error>, cart::Denied> {
-        let context: Context = self.context(By::Cart(cart), key);
         let sku = sku.clone();
         let asked = self.ask::<cart::Actor, _>(cart, |baton| cart::Message::Change {
             sku,

@@ -130,9 +130,11 @@ impl Shop {
         view: &'static str,
         read: impl FnOnce(&dyn StateStore) -> Result<T, views::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _permit = self.permit()?;
+        let permit = self.permit()?;
         let (store, views) = (self.system().store.clone(), Arc::clone(&self.0.views));
         let read = move || {
+            // The permit stays as long as the reading lasts, also when nobody waits for it.
+            let _permit = permit;
             views.catch_up(view, CATCH_UP);
             read(&*store)
         };

@@ -20,6 +20,9 @@ use std::{
     time::Duration,
 };
 
+/// The exit code of a process whose log can't be written any more: it could not do its work.
+pub const FATAL: i32 = 2;
+
 /// How long a close waits for actors and handles to go.
 const ACTORS_END_WITHIN_MS: u32 = 1_000;
 
@@ -128,12 +131,13 @@ impl Opened {
     }
 }
 
-/// Opens the store in `folder`, made if it is missing.
+/// Opens the store in `folder`, made if it is missing. When its log can't be written any more the
+/// process ends with [`FATAL`].
 ///
 /// # Errors
 /// See [`Error`]; each names the file and what to do.
 pub async fn open(folder: &Path, options: Options) -> Result<Opened, Error> {
-    let exit = |_: &journal::Error| std::process::exit(70);
+    let exit = |_: &journal::Error| std::process::exit(FATAL);
     let clock = Arc::new(ports::clock::System::new());
     open_with(folder, options, clock, Arc::new(exit)).await
 }

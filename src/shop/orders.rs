@@ -1,18 +1,21 @@
 //! Checking out, and what can be done with an order.
 
-use super::{ANSWER_WITHIN, Error, Key, Shop, wait};
+use super::{ANSWER_WITHIN, Error, Key, Shop, wait, wait_until};
 use crate::{
     actors::{
-        Baton, Fault,
+        Baton,
         cart::{self, Message},
-        order,
+        order::{self, Caller},
     },
-    domain::{By, CartId, Context, OrderId, Sealed, cart::Checkout},
+    domain::{By, CartId, OrderId, Sealed, cart::Checkout},
     journal::keyring,
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
-use tokio::sync::mpsc;
+use std::{future::pending, time::Duration};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 pub use crate::actors::order::Order;
 
@@ -100,36 +103,52 @@ impl Shop {
         key: Key<'_>,
         settle: Option<Duration>,
     ) -> Result<Order, Error> {
+        self.check_out_until(cart, details, key, settle, pending()).await
+    }
+
+    /// As [`Shop::check_out`]; what is placed by then is not waited for beyond `enough`.
+    ///
+    /// # Errors
+    /// As [`Shop::check_out`].
+    pub async fn check_out_until(
+        &self,
+        cart: CartId,
+        details: &Details,
+        key: Key<'_>,
+        settle: Option<Duration>,
+        enough: impl Future<Output = ()>,
+    ) -> Result<Order, Error> {
         details.check()?;
         let checkout = Box::new(self.seal(details)?);
         let context = self.context(By::Cart(cart), Some(&key));
-        let wait = settle.and_then(|within| Some((within, self.0.waits.try_acquire().ok()?)));
-        if let Some((within, _permit)) = wait {
-            let message = |baton| Message::CheckOut {
-                checkout: checkout.clone(),
-                context,
-                settle: true,
-                baton,
-            };
-            match self.ask_within::<cart::Actor, _>(cart, message, within).await {
-                Err(Error::Fault(Fault::Unavailable)) => {} // not settled yet: ask what there is
-                answer => return Ok(answer??),
-            }
-            let mut order = self.place(cart, checkout, context).await?;
-            order.replayed = false;
-            return Ok(order);
+        let check_out = |caller| {
+            let message = Message::CheckOut { checkout, context, caller };
+            self.system().tell::<cart::Actor>(cart, message);
+        };
+        // Who waits for the order has a permit of another kind, and keeps it no longer than that.
+        let patience = settle.and_then(|within| Some((within, self.0.waits.try_acquire().ok()?)));
+        let Some((within, _permit)) = patience else {
+            let (baton, placing) = self.baton()?;
+            check_out(Caller::Placed(baton));
+            return Ok(wait(placing, ANSWER_WITHIN).await??);
+        };
+        let answer_by = Instant::now() + ANSWER_WITHIN;
+        let (placed, placing) = self.baton()?;
+        let (settled, settling) = Baton::new();
+        check_out(Caller::Settled { placed, settled });
+        tokio::select! {
+            answer = timeout(within, settling) => if let Ok(Ok(Ok(order))) = answer {
+                return Ok(order?);
+            },
+            () = enough => {}
         }
-        self.place(cart, checkout, context).await
-    }
-
-    async fn place(
-        &self,
-        cart: CartId,
-        checkout: Box<Checkout>,
-        context: Context,
-    ) -> Result<Order, Error> {
-        let message = |baton| Message::CheckOut { checkout, context, settle: false, baton };
-        Ok(self.ask::<cart::Actor, _>(cart, message).await??)
+        // Not settled, or there is no order.
+        let placed = wait_until(placing, answer_by).await??;
+        let (baton, reading) = Baton::new();
+        let read = order::Message::Read { baton, settled: false };
+        self.system().tell::<order::Actor>(placed.order, read);
+        let order = wait(reading, ANSWER_WITHIN).await??;
+        Ok(Order { replayed: placed.replayed, ..order })
     }
 
     fn seal(&self, details: &Details) -> Result<Checkout, Error> {
@@ -185,7 +204,7 @@ impl Shop {
     /// # Errors
     /// It never was.
     pub async fn order_by_id(&self, order: OrderId) -> Result<Order, Error> {
-        let read = |baton| order::Message::Read { baton, settled: false, replayed: false };
+        let read = |baton| order::Message::Read { baton, settled: false };
         Ok(self.ask::<order::Actor, _>(order, read).await??)
     }
 
@@ -196,9 +215,9 @@ impl Shop {
     async fn settled(&self, order: OrderId, within: Duration) -> Result<Option<Order>, Error> {
         let Ok(_permit) = self.0.waits.try_acquire() else { return Ok(None) };
         let (baton, waiting) = Baton::new();
-        let read = order::Message::Read { baton, settled: true, replayed: false };
+        let read = order::Message::Read { baton, settled: true };
         self.system().tell::<order::Actor>(order, read);
-        match tokio::time::timeout(within, waiting).await {
+        match timeout(within, waiting).await {
             Ok(Ok(Ok(answer))) => Ok(Some(answer?)),
             Ok(_) | Err(_) => Ok(None),
         }
@@ -253,7 +272,7 @@ impl Shop {
     /// It never was, or it did not settle in time.
     pub async fn wait_settled(&self, order: OrderId) -> Result<Order, Error> {
         let (baton, waiting) = Baton::new();
-        let read = order::Message::Read { baton, settled: true, replayed: false };
+        let read = order::Message::Read { baton, settled: true };
         self.system().tell::<order::Actor>(order, read);
         Ok(wait(waiting, ANSWER_WITHIN).await??)
     }

@@ -17,6 +17,7 @@ use crate::{
 };
 use tempfile::TempDir;
 
+mod admission;
 mod broken;
 mod durable;
 mod faults;

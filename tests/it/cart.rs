@@ -1,6 +1,6 @@
 //! A guest's cart through the door.
 
-use crate::app::{App, product, usd};
+use crate::app::{App, Reply, product, usd};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -239,4 +239,35 @@ async fn a_malformed_wish_is_named_by_its_field() {
     assert_eq!(app.call("POST", "/api/cart", &headers, body).await.status(), 200);
     assert_eq!(app.counts("TEE").await, (5, 2, 0, 3));
     app.close().await;
+}
+
+async fn keyed_add(app: &App, token: &str, key: &str, units: u32) -> Reply {
+    let headers = [("Cart-Token", token), ("Idempotency-Key", key)];
+    app.call("POST", "/api/cart", &headers, json!({"sku": "TEE", "units": units})).await
+}
+
+#[tokio::test]
+async fn a_keyed_add_to_a_cart_whose_order_ended_makes_one_new_cart() {
+    for shards in [1, 3] {
+        let app = App::sharded(shards).await;
+        app.stock_up("TEE", 9).await;
+        let old = app.guest("TEE", 1).await;
+        let order = app.check_out(&old, "k", "tok_approve").await;
+        assert_eq!(order.text("/status"), "confirmed", "{order}");
+        let first = keyed_add(&app, &old, "a", 2).await;
+        assert_eq!((first.status(), first.replayed()), (200, false), "{first}");
+        let token = first.header("cart-token");
+        assert!(!token.is_empty() && token != old, "{first}");
+        let again = keyed_add(&app, &old, "a", 2).await;
+        assert_eq!((again.status(), again.replayed()), (200, true), "{again}");
+        assert_eq!((again.header("cart-token"), again.body()), (token, first.body()));
+        keyed_add(&app, &old, "a", 3).await.is_problem(422, "idempotency-mismatch");
+        let app = app.restart().await;
+        let late = keyed_add(&app, &old, "a", 2).await;
+        assert_eq!((late.header("cart-token"), late.replayed()), (token, true), "{late}");
+        assert_eq!(app.counts("TEE").await, (8, 2, 1, 6));
+        let other = keyed_add(&app, &old, "b", 1).await;
+        assert_ne!(other.header("cart-token"), token, "another key, another cart: {other}");
+        app.close().await;
+    }
 }

@@ -203,3 +203,36 @@ async fn a_malformed_checkout_is_named_by_its_field() {
     assert_eq!(app.counts("TEE").await, (5, 1, 0, 4));
     app.close().await;
 }
+
+#[tokio::test]
+async fn a_door_that_closes_answers_the_checkouts_under_way() {
+    use doorbuster::http::{Door, DoorSettings};
+    let app = App::new().await;
+    app.stock_up("TEE", 50).await;
+    let mut tokens = vec![];
+    for _ in 0..20 {
+        tokens.push(app.guest("TEE", 1).await);
+    }
+    let door = Door::new(app.shop().clone(), DoorSettings::new("irrelevant-here"));
+    let sent = tokens.iter().enumerate().map(|(n, token)| {
+        let request = axum::http::Request::post("/api/cart/checkout")
+            .header("content-type", "application/json")
+            .header("cart-token", token)
+            .header("idempotency-key", "k");
+        // With and without a wait for an order that takes two seconds to settle.
+        let request = if n % 2 == 0 { request } else { request.header("prefer", "wait=30") };
+        let request = request.body(details("tok_slow").to_string().into()).unwrap();
+        tower::ServiceExt::<axum::extract::Request>::oneshot(door.router(), request)
+    });
+    let mut answers = Box::pin(futures_util::future::join_all(sent));
+    assert!(futures_util::poll!(answers.as_mut()).is_pending());
+    door.close();
+    for answer in answers.await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 201);
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        let order: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(order["status"], "placed", "nobody waits for a door that closes");
+    }
+    app.close().await;
+}

@@ -1,7 +1,7 @@
 //! What a cart hears and what it answers.
 
 use crate::{
-    actors::{Baton, Fault, order::OrderAnswer, shell},
+    actors::{Baton, Fault, order::Caller, shell},
     domain::{
         CartId, Context, Money, OrderId, Sku, Time,
         cart::{Checkout, Lapsed, Line, Refusal},
@@ -71,17 +71,12 @@ pub enum Message {
     },
     /// A SKU failed to decide; whoever waited was told.
     Missed { sequence: Sequence },
-    /// Make an order; `settle` answers when it is settled instead of when it is placed.
-    CheckOut { checkout: Box<Checkout>, context: Context, settle: bool, baton: Baton<OrderAnswer> },
+    /// Make an order.
+    CheckOut { checkout: Box<Checkout>, context: Context, caller: Caller },
     /// The order is placed.
     Placed { order: OrderId },
     /// The order never was; its caller waits.
-    Refused {
-        order: OrderId,
-        lapsed: Vec<Sku>,
-        refusal: stock::Refusal,
-        baton: Option<Baton<OrderAnswer>>,
-    },
+    Refused { order: OrderId, lapsed: Vec<Sku>, refusal: stock::Refusal, caller: Option<Caller> },
     /// The order has ended unpaid.
     Reopen { order: OrderId, lapsed: Lapsed },
 }
@@ -92,13 +87,25 @@ impl shell::Message for Message {
             Message::Read(baton)
             | Message::Change { baton, .. }
             | Message::Reserved { baton, .. } => baton.send(Err(fault)),
-            Message::CheckOut { baton, .. } | Message::Refused { baton: Some(baton), .. } => {
-                baton.send(Err(fault));
+            Message::CheckOut { caller, .. } | Message::Refused { caller: Some(caller), .. } => {
+                caller.fail(fault);
             }
             Message::Missed { .. }
             | Message::Placed { .. }
             | Message::Refused { .. }
             | Message::Reopen { .. } => {}
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Message::Read(baton) | Message::Change { baton, .. } => baton.is_dropped(),
+            Message::CheckOut { caller, .. } => caller.is_dropped(),
+            Message::Reserved { .. }
+            | Message::Missed { .. }
+            | Message::Placed { .. }
+            | Message::Refused { .. }
+            | Message::Reopen { .. } => false,
         }
     }
 }

@@ -49,7 +49,7 @@ impl Actor {
             let order = self.id;
             turn.tell::<cart::Actor>(cart, cart::Message::Placed { order });
             if let Some(caller) = caller {
-                self.answer_when(caller, true, turn);
+                self.answer_caller(caller, true, turn);
             }
             return;
         }
@@ -99,7 +99,7 @@ impl Actor {
         turn.record(&Command::Place(placement), By::Cart(cart));
         turn.tell::<cart::Actor>(cart, cart::Message::Placed { order });
         if let Some(caller) = caller {
-            self.answer_when(caller, false, turn);
+            self.answer_caller(caller, false, turn);
         }
     }
 
@@ -124,15 +124,16 @@ impl Actor {
         let Some((_, refusal)) = refused.first().cloned() else { return };
         let lapsed = refused.iter().filter(|(_, why)| *why == Refusal::ReservationLapsed);
         let lapsed = lapsed.map(|(sku, _)| sku.clone()).collect();
-        let baton = placing.caller.map(|caller| caller.baton);
-        let (order, cart) = (self.id, placing.placement.cart);
-        turn.tell::<cart::Actor>(cart, cart::Message::Refused { order, lapsed, refusal, baton });
+        let (order, cart, caller) = (self.id, placing.placement.cart, placing.caller);
+        turn.tell::<cart::Actor>(cart, cart::Message::Refused { order, lapsed, refusal, caller });
     }
 
     /// Asks again whoever has not answered.
     pub(super) fn settle_placing(&mut self, turn: &mut Turn<Self>) {
         let now = turn.now();
         let Some(placing) = &mut self.placing else { return };
+        // A SKU may be shut out for long: whoever left meanwhile keeps no permit.
+        placing.caller.take_if(|caller| caller.is_dropped());
         match &mut placing.undo {
             Some(undo) => {
                 for sku in undo.overdue(now) {

@@ -201,6 +201,11 @@ impl<R: Role> Turn<R> {
         if near { self.told.push(parcel) } else { self.parcels.push(parcel) }
     }
 
+    /// Counts a command that is put aside because its caller left.
+    pub fn count_shed(&self) {
+        metrics::counter!("doorbuster_shed_total").increment(1);
+    }
+
     /// How many events the entity has, this turn's included.
     pub fn sequence(&self) -> u64 {
         self.entity.sequence

@@ -3,6 +3,8 @@
 use super::{Committer, Open, Outbox, Phase};
 use crate::journal::{Error, Position, ShardLog, Tail};
 use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -89,7 +91,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                     return Ok(Step::Unsure);
                 }
                 Err(error) => {
-                    self.committer.lock().phase = Phase::Failed;
+                    self.committer.fail();
                     return Err(error);
                 }
             }
@@ -143,8 +145,17 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
     /// Steps until the committer is closed and everything is durable.
     ///
     /// # Errors
-    /// Fatal to the shard.
-    pub fn run(mut self) -> Result<L, Error> {
+    /// Fatal to the shard. A panic is one, too: nobody knows what it left undone.
+    pub fn run(self) -> Result<L, Error> {
+        let committer = self.committer.clone();
+        catch_unwind(AssertUnwindSafe(|| self.run_out())).unwrap_or_else(|_| {
+            committer.fail();
+            let source = io::Error::other("the committer panicked");
+            Err(Error::Failed { what: "committing".to_owned(), source })
+        })
+    }
+
+    fn run_out(mut self) -> Result<L, Error> {
         loop {
             match self.step()? {
                 Step::Committed => {}

@@ -111,3 +111,17 @@ async fn a_refusal_and_a_read_wait_for_what_they_rest_on() {
     }
     running.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_committer_that_panics_answers_nobody_and_ends_the_process() {
+    let world = World::new(1);
+    let running = one_unit(&world).await;
+    world.disks[0].fail_next([memory::Fault::Panic]);
+    let added = answer(running.shop.add_to_cart(None, &sku("TEE-1"), 1, None)).await;
+    assert!(added.is_none(), "{added:?}");
+    let ended = || running.fatal.load(Ordering::SeqCst) == 1;
+    wait_until("the process is told to end", ended).await;
+    let stock = answer(running.shop.stock(&sku("TEE-1"))).await;
+    assert!(stock.is_none(), "a read from a failed shard: {stock:?}");
+    running.close().await;
+}
