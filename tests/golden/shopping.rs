@@ -195,8 +195,7 @@ pub(crate) fn approve(scribe: &mut Scribe, order: &mut Order, step: Step) {
 pub(crate) fn nothing_to_void(scribe: &mut Scribe, order: &mut Order) {
     let amount = order.made_of().total;
     scribe.pay(order.name(), Step::Void, amount, payments::Outcome::NothingToVoid);
-    let reference = format!("sim_{}_{}", order.name().0.simple(), Step::Void);
-    record(scribe, order, Step::Void, Outcome::Approved { reference });
+    record(scribe, order, Step::Void, Outcome::NothingToVoid);
 }
 
 pub(crate) fn record(scribe: &mut Scribe, order: &mut Order, step: Step, outcome: Outcome) {
