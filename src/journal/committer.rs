@@ -36,9 +36,9 @@ pub enum Refused {
     /// The decision alone is larger than a batch may be.
     #[error("a decision of {0} bytes does not fit into one batch")]
     TooLarge(usize),
-    /// A write has failed before: this shard is over.
-    #[error("the log of this shard has failed; restart the process")]
-    Failed,
+    /// The shard was closed, or a write has failed before.
+    #[error("the log of this shard is closed or has failed; restart the process")]
+    Over,
 }
 
 /// Where the entries of an entity since its snapshot stand, oldest first.
@@ -79,8 +79,9 @@ enum Phase {
     Open,
     /// What is queued becomes durable, then it ends.
     Closing,
-    /// A write has failed: nothing is let go any more.
-    Failed,
+    /// All that was queued is durable and the driver gone, or a write has failed: nothing is taken
+    /// or let go any more.
+    Over,
 }
 
 /// The handle that actors append through; cheap to share.
@@ -132,8 +133,8 @@ impl<O: Outbox> Committer<O> {
                 events.map(|(sequence, (context, event))| (sequence, context, event)),
             )?;
             let mut queue = self.lock();
-            if queue.phase == Phase::Failed {
-                return Err(Refused::Failed);
+            if queue.phase == Phase::Over {
+                return Err(Refused::Over);
             }
             let open = queue.room_for(draft.builder.bytes());
             let last = draft.join(entity, open);
@@ -148,7 +149,7 @@ impl<O: Outbox> Committer<O> {
     /// Lets `ride` go behind everything appended so far; at once when all of it is durable.
     pub fn after(&self, ride: impl FnOnce(&mut O)) {
         let mut queue = self.lock();
-        if queue.phase == Phase::Failed {
+        if queue.phase == Phase::Over {
             return;
         }
         // What is durable but not let go yet must not be overtaken either.
@@ -207,7 +208,7 @@ impl<O: Outbox> Committer<O> {
     /// answer.
     fn fail(&self) {
         let mut queue = self.lock();
-        queue.phase = Phase::Failed;
+        queue.phase = Phase::Over;
         let stranded = std::mem::take(&mut queue.open);
         drop(queue);
         drop(stranded);

@@ -109,7 +109,10 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                 queue.in_flight = true;
                 Ok(open)
             }
-            _ if queue.phase != Phase::Open => Err(Step::Closed),
+            _ if queue.phase != Phase::Open => {
+                queue.phase = Phase::Over;
+                Err(Step::Closed)
+            }
             _ => Err(Step::Idle),
         }
     }
