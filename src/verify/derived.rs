@@ -14,9 +14,10 @@ use crate::{
         checkpoint::Point,
         state::{self, MemoryStateStore, Order, Pair, SledStore},
     },
-    views::{self, View, follower, ledger},
+    views::{self, View, follower, ledger, orders},
 };
 use std::{
+    collections::{BTreeSet, btree_set},
     fs, io,
     ops::Bound,
     path::{Path, PathBuf},
@@ -153,48 +154,31 @@ impl<'s> Twin<'s> {
                 }
             }
             for tree in view.trees() {
-                if *tree == Tree::Ledger {
-                    self.compare_ledgers(&mut report.findings)?;
-                } else {
-                    self.compare(view.name(), *tree, &mut report.findings)?;
+                match tree {
+                    Tree::Ledger => self.compare_ledgers(&mut report.findings)?,
+                    Tree::Orders | Tree::OrdersByBuyer => {
+                        let (mut kept, mut fresh) = self.walks(*tree);
+                        let (mut kept, mut fresh) = (Lines::new(&mut kept), Lines::new(&mut fresh));
+                        let (kept, fresh) = (|| kept.next(), || fresh.next());
+                        compare(view.name(), kept, fresh, &mut report.findings)?;
+                    }
+                    Tree::Snapshots
+                    | Tree::Due
+                    | Tree::Catalogue
+                    | Tree::Positions
+                    | Tree::Checkpoint => {
+                        let (mut kept, mut fresh) = self.walks(*tree);
+                        let (kept, fresh) = (|| kept.next(), || fresh.next());
+                        compare(view.name(), kept, fresh, &mut report.findings)?;
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// Walks both trees in step.
-    fn compare(&self, view: &str, tree: Tree, findings: &mut Findings) -> Result<(), Error> {
-        let (mut kept, mut fresh) = (Walk::new(self.kept, tree), Walk::new(&self.fresh, tree));
-        let (mut mine, mut theirs) = (kept.next()?, fresh.next()?);
-        let mut named = 0;
-        while named < NAMED {
-            let (key, what) = match (&mine, &theirs) {
-                (None, None) => break,
-                (Some(a), Some(b)) if a == b => {
-                    (mine, theirs) = (kept.next()?, fresh.next()?);
-                    continue;
-                }
-                (Some((a, _)), Some((b, _))) if a == b => (a.clone(), "says something else"),
-                (Some((a, _)), Some((b, _))) if a < b => (a.clone(), "is not in the log"),
-                (Some((a, _)), None) => (a.clone(), "is not in the log"),
-                (_, Some((b, _))) => (b.clone(), "is missing"),
-            };
-            let hex = hex(&key);
-            findings.add("view", format!("{view}, record {hex}"), what);
-            named += 1;
-            let (skip_mine, skip_theirs) = (
-                mine.as_ref().is_some_and(|(a, _)| *a == key),
-                theirs.as_ref().is_some_and(|(b, _)| *b == key),
-            );
-            if skip_mine {
-                mine = kept.next()?;
-            }
-            if skip_theirs {
-                theirs = fresh.next()?;
-            }
-        }
-        Ok(())
+    fn walks(&self, tree: Tree) -> (Walk<'_>, Walk<'_>) {
+        (Walk::new(self.kept, tree), Walk::new(&self.fresh, tree))
     }
 
     /// Chunks may be cut differently: the entries are compared.
@@ -235,6 +219,81 @@ impl<'s> Twin<'s> {
     }
 }
 
+/// Walks both in step.
+fn compare(
+    view: &str,
+    mut kept: impl FnMut() -> Result<Option<Pair>, state::Error>,
+    mut fresh: impl FnMut() -> Result<Option<Pair>, state::Error>,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let (mut mine, mut theirs) = (kept()?, fresh()?);
+    let mut named = 0;
+    while named < NAMED {
+        let (key, what) = match (&mine, &theirs) {
+            (None, None) => break,
+            (Some(a), Some(b)) if a == b => {
+                (mine, theirs) = (kept()?, fresh()?);
+                continue;
+            }
+            (Some((a, _)), Some((b, _))) if a == b => (a.clone(), "says something else"),
+            (Some((a, _)), Some((b, _))) if a < b => (a.clone(), "is not in the log"),
+            (Some((a, _)), None) => (a.clone(), "is not in the log"),
+            (_, Some((b, _))) => (b.clone(), "is missing"),
+        };
+        let hex = hex(&key);
+        findings.add("view", format!("{view}, record {hex}"), what);
+        named += 1;
+        let (skip_mine, skip_theirs) = (
+            mine.as_ref().is_some_and(|(a, _)| *a == key),
+            theirs.as_ref().is_some_and(|(b, _)| *b == key),
+        );
+        if skip_mine {
+            mine = kept()?;
+        }
+        if skip_theirs {
+            theirs = fresh()?;
+        }
+    }
+    Ok(())
+}
+
+/// The orders of a list, one by one: records may be cut differently.
+struct Lines<'w, 's> {
+    walk: &'w mut Walk<'s>,
+    /// Not all of its records may have been read.
+    stretch: Vec<u8>,
+    gathered: BTreeSet<Vec<u8>>,
+    ready: btree_set::IntoIter<Vec<u8>>,
+}
+
+impl<'w, 's> Lines<'w, 's> {
+    fn new(walk: &'w mut Walk<'s>) -> Lines<'w, 's> {
+        let ready = BTreeSet::new().into_iter();
+        Lines { walk, stretch: vec![], gathered: BTreeSet::new(), ready }
+    }
+
+    fn next(&mut self) -> Result<Option<Pair>, state::Error> {
+        loop {
+            if let Some(line) = self.ready.next() {
+                return Ok(Some((line, vec![])));
+            }
+            let Some((key, older)) = self.walk.next()? else {
+                if self.gathered.is_empty() {
+                    return Ok(None);
+                }
+                self.ready = std::mem::take(&mut self.gathered).into_iter();
+                continue;
+            };
+            let (stretch, lines) = orders::unpack(&key, &older);
+            if stretch != self.stretch {
+                self.ready = std::mem::take(&mut self.gathered).into_iter();
+                self.stretch = stretch;
+            }
+            self.gathered.extend(lines);
+        }
+    }
+}
+
 /// All pairs of a tree, page by page.
 struct Walk<'s> {
     store: &'s dyn StateStore,
@@ -264,4 +323,47 @@ impl<'s> Walk<'s> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::slice::from_ref;
+
+    fn line(buyer: u8, at: u64, order: u8) -> Vec<u8> {
+        [&[buyer; 16], at.to_be_bytes().as_slice(), &[order; 16]].concat()
+    }
+
+    fn store(records: &[&[Vec<u8>]]) -> MemoryStateStore {
+        let store = MemoryStateStore::default();
+        for record in records {
+            let (newest, older) = record.split_last().unwrap();
+            let older: Vec<u8> = older.iter().flat_map(|line| line[16..].to_vec()).collect();
+            store.put(Tree::OrdersByBuyer, newest, &older).unwrap();
+        }
+        store
+    }
+
+    fn differences(one: &MemoryStateStore, other: &MemoryStateStore) -> usize {
+        let mut findings = Findings::default();
+        let (mut one, mut other) =
+            (Walk::new(one, Tree::OrdersByBuyer), Walk::new(other, Tree::OrdersByBuyer));
+        let (mut one, mut other) = (Lines::new(&mut one), Lines::new(&mut other));
+        compare("orders", || one.next(), || other.next(), &mut findings).unwrap();
+        findings.kept.len()
+    }
+
+    #[test]
+    fn orders_are_the_same_however_their_records_are_cut() {
+        let (a, b, c) = (line(1, 5, 1), line(1, 6, 2), line(1, 7, 3));
+        let (later, other) = (line(1, 500, 4), line(2, 6, 5));
+        let all = [a.clone(), b.clone(), c.clone()];
+        let whole = store(&[&all, from_ref(&later), from_ref(&other)]);
+        let overlapping = store(&[&[a.clone(), b], &all[1..], from_ref(&later), from_ref(&other)]);
+        assert_eq!(differences(&whole, &overlapping), 0);
+        assert_eq!(differences(&whole, &whole), 0);
+        let short = store(&[&[a, c], &[later], &[other]]);
+        assert_eq!(differences(&whole, &short), 1, "one order is missing");
+        assert_eq!(differences(&short, &whole), 1);
+    }
 }

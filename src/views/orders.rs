@@ -105,6 +105,18 @@ fn stretch(line: &Line) -> u64 {
     line.first_chunk::<8>().map_or(0, |at| u64::from_be_bytes(*at) >> 7)
 }
 
+/// The stretch that a record belongs to, and its orders as keys of one each. Two stores cut a
+/// stretch into other records and hold the same orders; what is no order is a key of its own.
+pub fn unpack(key: &[u8], older: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let Some((prefix, newest)) = key.split_last_chunk::<24>() else {
+        return (key.into(), vec![key.into()]);
+    };
+    let (lines, rest) = older.as_chunks::<24>();
+    let lines = lines.iter().chain([newest]).map(|line| [prefix, line].concat());
+    let foreign = (!rest.is_empty()).then(|| [key, rest].concat());
+    ([prefix, &stretch(newest).to_be_bytes()].concat(), lines.chain(foreign).collect())
+}
+
 fn put(
     store: &dyn StateStore,
     buyer: Option<u128>,
