@@ -8,6 +8,7 @@
 use super::super::disk::{self, Failure, Naming as _};
 use std::{
     fs::{File, OpenOptions},
+    io::ErrorKind,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
@@ -78,9 +79,10 @@ fn make(path: &Path, bytes: u64) -> Result<File, Failure> {
     }
     let whole = bytes.next_multiple_of(PAGE_BYTES as u64) == bytes;
     let direct = if whole { open_direct(path) } else { None };
-    // Some file systems open a file so and then refuse to write to it.
-    if direct.is_none_or(|direct| fill(&direct, path, bytes).is_err()) {
-        fill(&file, path, bytes)?;
+    match direct.map(|direct| fill(&direct, path, bytes)) {
+        Some(Err(failure)) if !refuses(&failure) => return Err(failure),
+        Some(Ok(())) => {}
+        Some(Err(_)) | None => fill(&file, path, bytes)?,
     }
     file.sync_all().naming("syncing", path)?;
     Ok(file)
@@ -90,6 +92,12 @@ fn make(path: &Path, bytes: u64) -> Result<File, Failure> {
 fn open_direct(path: &Path) -> Option<File> {
     let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).ok()?;
     OpenOptions::new().write(true).custom_flags(flags).open(path).ok()
+}
+
+/// Some file systems open a file so and then refuse to write to it. Any other error is one: what
+/// could not be written or synced is not tried again.
+fn refuses(failure: &Failure) -> bool {
+    matches!(failure.source.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }
 
 fn fill(file: &File, path: &Path, bytes: u64) -> Result<(), Failure> {
@@ -106,4 +114,29 @@ fn fill(file: &File, path: &Path, bytes: u64) -> Result<(), Failure> {
         offset += step.len() as u64;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn a_disk_that_fails_is_not_asked_the_other_way() {
+        let failure = |errno: Errno| Failure::new("writing", Path::new("spare"), errno.into());
+        assert!(refuses(&failure(Errno::INVAL)) && refuses(&failure(Errno::OPNOTSUPP)));
+        assert!(!refuses(&failure(Errno::IO)) && !refuses(&failure(Errno::NOSPC)));
+    }
+
+    #[test]
+    fn a_segment_is_zeros_whether_or_not_it_is_whole_pages() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spare");
+        for bytes in [1, PAGE_BYTES as u64, 3 * PAGE_BYTES as u64 + 7, STEP_BYTES as u64 * 2] {
+            std::fs::write(&path, b"what an earlier one left").unwrap();
+            make(&path, bytes).unwrap();
+            let made = std::fs::read(&path).unwrap();
+            assert!(made.len() as u64 == bytes && made.iter().all(|byte| *byte == 0));
+        }
+    }
 }
