@@ -11,7 +11,6 @@ pub mod orders;
 
 mod cursor;
 
-pub use cursor::is_cursor;
 pub use follower::Follower;
 
 use crate::journal::{BatchRef, StateStore, Tree, codec, entry, state};

@@ -14,9 +14,6 @@ use std::{sync::Arc, time::Duration};
 
 pub use crate::views::{catalogue::Product as Listed, ledger::Movement};
 
-/// What stands for an order in the keys of its view: when it was placed, and its id.
-const ORDER_BYTES: usize = 8 + 16;
-
 /// The longest a list waits for its view.
 const CATCH_UP: Duration = Duration::from_millis(250);
 
@@ -96,15 +93,11 @@ impl Shop {
         limit: usize,
     ) -> Result<Page<Ordered>, Error> {
         let buyer = email.map(|email| self.buyer_of(email));
-        let prefix = buyer.map(|buyer| buyer.0.to_be_bytes());
-        let prefix = prefix.as_ref().map_or(&[][..], <[u8; 16]>::as_slice);
-        if cursor.as_deref().is_some_and(|text| !views::is_cursor(text, prefix, ORDER_BYTES)) {
-            return Err(foreign_cursor());
-        }
-        let read = move |store: &dyn StateStore| match buyer {
-            Some(buyer) => orders::page_of(store, buyer, cursor.as_deref(), limit),
-            None => orders::page(store, cursor.as_deref(), limit),
+        let cursor = match cursor {
+            Some(text) => Some(orders::Cursor::parse(&text, buyer).ok_or_else(foreign_cursor)?),
+            None => None,
         };
+        let read = move |store: &dyn StateStore| orders::page(store, buyer, cursor.as_ref(), limit);
         let (placed, next) = self.read_view("orders", read).await?;
         let mut items = Vec::with_capacity(placed.len());
         for Placed { order: id, at } in placed {

@@ -30,12 +30,6 @@ pub(super) fn below(text: &str, prefix: &[u8], more_bytes: usize) -> Option<Vec<
     key(text).filter(|key| key.strip_prefix(prefix).is_some_and(|rest| rest.len() == more_bytes))
 }
 
-/// Whether a page of the list whose keys are `prefix` and so many bytes more can have ended so.
-#[must_use]
-pub fn is_cursor(text: &str, prefix: &[u8], more_bytes: usize) -> bool {
-    below(text, prefix, more_bytes).is_some()
-}
-
 /// The `limit` pairs below `prefix` and before `cursor`, newest first, and whether more follow.
 pub(super) fn page(
     store: &dyn StateStore,
@@ -69,9 +63,10 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_list_is_none() {
+        let is = |text: &str, prefix: &[u8], more| super::below(text, prefix, more).is_some();
         let text = super::text(b"l12");
-        assert!(super::is_cursor(&text, b"l", 2) && super::is_cursor(&text, b"", 3));
-        assert!(!super::is_cursor(&text, b"l", 3) && !super::is_cursor(&text, b"p", 2));
-        assert!(!super::is_cursor("", b"l", 0) && !super::is_cursor("6c6", b"l", 1));
+        assert!(is(&text, b"l", 2) && is(&text, b"", 3));
+        assert!(!is(&text, b"l", 3) && !is(&text, b"p", 2));
+        assert!(!is("", b"l", 0) && !is("6c6", b"l", 1));
     }
 }

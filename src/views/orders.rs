@@ -146,38 +146,43 @@ pub struct Placed {
 /// One page, newest first, and the cursor of the next.
 pub type Page = (Vec<Placed>, Option<String>);
 
-/// All orders. A cursor that no list made begins at the newest.
-///
-/// # Errors
-/// The store failed.
-pub fn page(store: &dyn StateStore, cursor: Option<&str>, limit: usize) -> Result<Page, Error> {
-    list(store, Tree::Orders, &[], cursor, limit)
+/// Where a list goes on: its last order. As text it means nothing to whoever carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(Line);
+
+impl Cursor {
+    /// `None` when no page of this list, of all orders or of one buyer's, ended there.
+    #[must_use]
+    pub fn parse(text: &str, buyer: Option<Buyer>) -> Option<Cursor> {
+        let (_, prefix) = list(buyer);
+        cursor::below(text, &prefix, size_of::<Line>()).as_deref().and_then(last_line).map(Cursor)
+    }
 }
 
-/// The orders of one buyer. A cursor that no list of this buyer made begins at the newest.
-///
-/// # Errors
-/// The store failed.
-pub fn page_of(
-    store: &dyn StateStore,
-    buyer: Buyer,
-    cursor: Option<&str>,
-    limit: usize,
-) -> Result<Page, Error> {
-    list(store, Tree::OrdersByBuyer, &buyer.0.to_be_bytes(), cursor, limit)
+/// The tree that has all orders, or those of one buyer, and what their keys begin with.
+fn list(buyer: Option<Buyer>) -> (Tree, Vec<u8>) {
+    match buyer {
+        None => (Tree::Orders, vec![]),
+        Some(buyer) => (Tree::OrdersByBuyer, buyer.0.to_be_bytes().to_vec()),
+    }
 }
 
 /// Stretches that are read at once.
 const STRETCHES: usize = 16;
 
-fn list(
+/// All orders, or those of one buyer.
+///
+/// # Errors
+/// The store failed.
+pub fn page(
     store: &dyn StateStore,
-    tree: Tree,
-    prefix: &[u8],
-    cursor: Option<&str>,
+    buyer: Option<Buyer>,
+    cursor: Option<&Cursor>,
     limit: usize,
 ) -> Result<Page, Error> {
-    let given = cursor.and_then(cursor::key).and_then(|key| last_line(key.strip_prefix(prefix)?));
+    let (tree, prefix) = list(buyer);
+    let prefix = prefix.as_slice();
+    let given = cursor.map(|Cursor(line)| *line);
     let mut page = Listing { given, found: vec![], stretch: BTreeSet::new() };
     // The stretch of the line that was given last may hold older ones.
     let mut end = given.map(|line| {

@@ -46,6 +46,11 @@ fn folded_every(pause_ms: i64) -> Arc<MemoryStateStore> {
     store
 }
 
+fn of(store: &MemoryStateStore, buyer: Option<Buyer>, cursor: Option<&str>, limit: usize) -> Page {
+    let cursor = cursor.map(|text| Cursor::parse(text, buyer).unwrap());
+    page(store, buyer, cursor.as_ref(), limit).unwrap()
+}
+
 fn walk(mut page: impl FnMut(Option<&str>) -> Page) -> Vec<OrderId> {
     let (mut all, mut cursor) = (vec![], None);
     loop {
@@ -63,7 +68,7 @@ fn all_orders_are_listed_newest_first_over_all_shards() {
     let store = folded();
     let all: Vec<OrderId> = (1..=7).rev().map(id).collect();
     for limit in [1, 3, 7, 50] {
-        assert_eq!(walk(|cursor| super::page(&*store, cursor, limit).unwrap()), all);
+        assert_eq!(walk(|cursor| of(&store, None, cursor, limit)), all);
     }
 }
 
@@ -73,9 +78,9 @@ fn orders_of_one_moment_share_a_put_and_are_listed_all_the_same() {
         let store = folded_every(pause_ms);
         let all: Vec<OrderId> = (1..=7).rev().map(id).collect();
         for limit in 1..=8 {
-            assert_eq!(walk(|cursor| super::page(&*store, cursor, limit).unwrap()), all);
+            assert_eq!(walk(|cursor| of(&store, None, cursor, limit)), all);
         }
-        let his = |cursor: Option<&str>| page_of(&*store, Buyer(1), cursor, 1).unwrap();
+        let his = |cursor: Option<&str>| of(&store, Some(Buyer(1)), cursor, 1);
         assert_eq!(walk(his), [7, 5, 3, 1].map(id));
     }
     let keys = folded_every(1).scan_prefix(Tree::Orders, &[], Order::Ascending, 9).unwrap();
@@ -96,14 +101,16 @@ fn a_pass_folded_again_lists_nothing_twice() {
         store.clear(Tree::Positions).unwrap();
     }
     let all: Vec<OrderId> = (1..=5).rev().map(id).collect();
-    assert_eq!(walk(|cursor| super::page(&*store, cursor, 2).unwrap()), all);
+    assert_eq!(walk(|cursor| of(&store, None, cursor, 2)), all);
 }
 
 #[test]
 fn a_buyer_finds_only_his_own_orders() {
     let store = folded();
-    let his = |cursor: Option<&str>| page_of(&*store, Buyer(1), cursor, 2).unwrap();
+    let his = |cursor: Option<&str>| of(&store, Some(Buyer(1)), cursor, 2);
     assert_eq!(walk(his), [7, 5, 3, 1].map(id));
-    let (_, foreign) = page_of(&*store, Buyer(0), None, 1).unwrap();
-    assert_eq!(his(foreign.as_deref()).0[0].order, id(7), "another buyer's cursor is none");
+    let (_, foreign) = of(&store, Some(Buyer(0)), None, 1);
+    assert_eq!(Cursor::parse(&foreign.unwrap(), Some(Buyer(1))), None, "another buyer's");
+    let (_, next) = his(None);
+    assert_eq!(Cursor::parse(&next.unwrap(), None), None, "another list's");
 }
