@@ -89,20 +89,17 @@ impl House {
 
 fn spec(skus: impl Iterator<Item = String>) -> Spec {
     let currency = Currency::parse("USD").expect("a currency");
+    let price = Money { amount_minor: 1_999, currency };
     let variant = |code: String| Variant {
-        sku: sku(&code),
-        title: code,
-        price: Money { amount_minor: 1_999, currency },
         weight_g: 200,
         units: 100_000_000_000,
+        ..Variant::new(sku(&code), code, price)
     };
     Spec {
         title: "Tee".into(),
-        description: String::new(),
         category: "shirts".into(),
-        tags: vec![],
-        images: vec![],
         variants: skus.map(variant).collect(),
+        ..Spec::default()
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     sku::MAX_UNITS,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One SKU of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,18 @@ pub struct Variant {
     pub title: String,
     /// The list price of one unit.
     pub price: Money,
+    /// What it cost before, or costs elsewhere; of the currency of `price`.
+    #[serde(default)]
+    pub compare_at: Option<Money>,
+    /// Its value of each of the product's options, in their order.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// GTIN, EAN, ISBN or the like; empty for none.
+    #[serde(default)]
+    pub barcode: String,
+    /// The address of a picture of this one.
+    #[serde(default)]
+    pub image: Option<String>,
     /// Of one unit, in grams.
     pub weight_g: u32,
     /// Received when the SKU is first listed; later revisions don't count it.
@@ -30,20 +42,42 @@ pub struct Variant {
 }
 
 /// All that an admin says of a product.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
+    /// A name for addresses and files, unique in the shop and for ever; empty for none.
+    #[serde(default)]
+    pub handle: String,
     /// What shoppers read.
     pub title: String,
-    /// Longer text.
+    /// Longer text: HTML that needs no cleaning any more.
     pub description: String,
-    /// One category.
+    /// Who makes it; empty for nobody in particular.
+    #[serde(default)]
+    pub vendor: String,
+    /// Its place in the tree of categories, from the root: `Apparel > Shirts`; empty for none.
     pub category: String,
     /// Any number of words.
     pub tags: Vec<String>,
     /// Addresses of pictures.
     pub images: Vec<String>,
+    /// What a picture shows, by its address.
+    #[serde(default)]
+    pub image_alts: BTreeMap<String, String>,
+    /// What tells the variants apart, such as size and colour.
+    #[serde(default)]
+    pub options: Vec<String>,
     /// At least one, no SKU twice.
     pub variants: Vec<Variant>,
+}
+
+impl Variant {
+    /// A variant that has nothing but a code, a title and a price.
+    #[must_use]
+    pub fn new(sku: Sku, title: impl Into<String>, price: Money) -> Variant {
+        let (title, barcode) = (title.into(), String::new());
+        let (compare_at, options, image) = (None, vec![], None);
+        Variant { sku, title, price, compare_at, options, barcode, image, weight_g: 0, units: 0 }
+    }
 }
 
 /// What can be asked of a product.

@@ -14,20 +14,29 @@ use crate::{
 };
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A product as the admin writes it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    #[serde(default)]
+    handle: String,
     title: String,
     #[serde(default)]
     description: String,
+    #[serde(default)]
+    vendor: String,
     #[serde(default)]
     category: String,
     #[serde(default)]
     tags: Vec<String>,
     #[serde(default)]
     images: Vec<String>,
+    #[serde(default)]
+    image_alts: BTreeMap<String, String>,
+    #[serde(default)]
+    options: Vec<String>,
     variants: Vec<WrittenVariant>,
 }
 
@@ -40,6 +49,14 @@ struct WrittenVariant {
     title: String,
     price: Money,
     #[serde(default)]
+    compare_at: Option<Money>,
+    #[serde(default)]
+    options: Vec<String>,
+    #[serde(default)]
+    barcode: String,
+    #[serde(default)]
+    image: Option<String>,
+    #[serde(default)]
     weight_g: u32,
     #[serde(default)]
     units: u64,
@@ -47,12 +64,26 @@ struct WrittenVariant {
 
 impl From<Written> for Spec {
     fn from(written: Written) -> Spec {
-        let Written { title, description, category, tags, images, variants } = written;
+        let Written { handle, title, description, vendor, category, .. } = written;
+        let Written { tags, images, image_alts, options, variants, .. } = written;
         let variants = variants.into_iter().map(|variant| {
-            let WrittenVariant { sku, title, price, weight_g, units } = variant;
-            Variant { sku, title, price, weight_g, units }
+            let WrittenVariant { sku, title, price, compare_at, options, .. } = variant;
+            let WrittenVariant { barcode, image, weight_g, units, .. } = variant;
+            Variant { sku, title, price, compare_at, options, barcode, image, weight_g, units }
         });
-        Spec { title, description, category, tags, images, variants: variants.collect() }
+        let variants = variants.collect();
+        Spec {
+            handle,
+            title,
+            description,
+            vendor,
+            category,
+            tags,
+            images,
+            image_alts,
+            options,
+            variants,
+        }
     }
 }
 
@@ -60,11 +91,15 @@ impl From<Written> for Spec {
 #[derive(Debug, Serialize)]
 struct ProductBody<'a> {
     id: ProductId,
+    handle: &'a str,
     title: &'a str,
     description: &'a str,
+    vendor: &'a str,
     category: &'a str,
     tags: &'a [String],
     images: &'a [String],
+    image_alts: &'a BTreeMap<String, String>,
+    options: &'a [String],
     variants: Vec<VariantBody<'a>>,
     archived: bool,
     created_at: Option<Time>,
@@ -76,6 +111,10 @@ struct VariantBody<'a> {
     sku: &'a Sku,
     title: &'a str,
     price: Money,
+    compare_at: Option<Money>,
+    options: &'a [String],
+    barcode: &'a str,
+    image: Option<&'a str>,
     weight_g: u32,
     /// Units anyone may reserve, as the stock board shows them.
     free: u64,
@@ -93,21 +132,28 @@ fn body_of<'a>(
     archived: bool,
     created_at: Option<Time>,
 ) -> ProductBody<'a> {
-    let Spec { title, description, category, tags, images, variants } = spec;
-    let variants = variants.iter().map(|variant| VariantBody {
+    let variants = spec.variants.iter().map(|variant| VariantBody {
         sku: &variant.sku,
         title: &variant.title,
         price: variant.price,
+        compare_at: variant.compare_at,
+        options: &variant.options,
+        barcode: &variant.barcode,
+        image: variant.image.as_deref(),
         weight_g: variant.weight_g,
         free: shop.slot(variant.sku.as_str()).map_or(0, |slot| slot.posted().level.free),
     });
     ProductBody {
         id,
-        title,
-        description,
-        category,
-        tags,
-        images,
+        handle: &spec.handle,
+        title: &spec.title,
+        description: &spec.description,
+        vendor: &spec.vendor,
+        category: &spec.category,
+        tags: &spec.tags,
+        images: &spec.images,
+        image_alts: &spec.image_alts,
+        options: &spec.options,
         variants: variants.collect(),
         archived,
         created_at,

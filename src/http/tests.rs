@@ -23,21 +23,10 @@ async fn house(skus: &[&str]) -> (TempDir, Opened, Door) {
     let folder = tempfile::tempdir().unwrap();
     let opened = open::open(folder.path(), Options::default()).await.unwrap();
     let price = Money { amount_minor: 1_999, currency: Currency::parse("USD").unwrap() };
-    let variants = skus.iter().map(|sku| Variant {
-        sku: Sku::parse(sku).unwrap(),
-        title: String::new(),
-        price,
-        weight_g: 0,
-        units: 5,
-    });
-    let spec = Spec {
-        title: "Tee".into(),
-        description: String::new(),
-        category: String::new(),
-        tags: vec![],
-        images: vec![],
-        variants: variants.collect(),
-    };
+    let variants = skus
+        .iter()
+        .map(|sku| Variant { units: 5, ..Variant::new(Sku::parse(sku).unwrap(), "", price) });
+    let spec = Spec { title: "Tee".into(), variants: variants.collect(), ..Spec::default() };
     opened.shop.create_product(spec, None).await.unwrap();
     let door = Door::new(opened.shop.clone(), DoorSettings::new(ADMIN));
     (folder, opened, door)

@@ -39,19 +39,15 @@ fn usd(amount_minor: i64) -> Money {
 
 fn spec(skus: &[&str], units: u64) -> Spec {
     let variant = |code: &&str| Variant {
-        sku: sku(code),
-        title: (*code).to_owned(),
-        price: usd(1_999),
         weight_g: 200,
         units,
+        ..Variant::new(sku(code), *code, usd(1_999))
     };
     Spec {
         title: "Tee".into(),
-        description: String::new(),
         category: "shirts".into(),
-        tags: vec![],
-        images: vec![],
         variants: skus.iter().map(variant).collect(),
+        ..Spec::default()
     }
 }
 

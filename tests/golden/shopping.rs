@@ -37,11 +37,9 @@ pub(crate) fn usd(amount_minor: i64) -> Money {
 
 pub(crate) fn spec(title: &str, codes: &[&str], units: u64) -> Box<Spec> {
     let variant = |code: &&str| Variant {
-        sku: sku(code),
-        title: format!("one {code}"),
-        price: usd(1_999),
         weight_g: 200,
         units,
+        ..Variant::new(sku(code), format!("one {code}"), usd(1_999))
     };
     Box::new(Spec {
         title: title.to_owned(),
@@ -50,6 +48,7 @@ pub(crate) fn spec(title: &str, codes: &[&str], units: u64) -> Box<Spec> {
         tags: vec!["cotton".into(), "new".into()],
         images: vec!["https://example.com/1.jpg".into()],
         variants: codes.iter().map(variant).collect(),
+        ..Spec::default()
     })
 }
 

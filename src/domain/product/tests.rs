@@ -16,17 +16,16 @@ use crate::domain::{
 const SOON: Time = Time(START.0 + 1);
 
 fn variant(code: &str) -> Variant {
-    Variant { sku: sku(code), title: code.to_owned(), price: usd(500), weight_g: 100, units: 3 }
+    Variant { weight_g: 100, units: 3, ..Variant::new(sku(code), code, usd(500)) }
 }
 
 fn spec(codes: &[&str]) -> Box<Spec> {
     Box::new(Spec {
         title: "Tee".to_owned(),
-        description: String::new(),
         category: "shirts".to_owned(),
         tags: vec!["new".to_owned()],
-        images: vec![],
         variants: codes.iter().map(|code| variant(code)).collect(),
+        ..Spec::default()
     })
 }
 

@@ -13,14 +13,7 @@ fn id(number: u128) -> ProductId {
 }
 
 fn proposed(revision: u64, title: &str) -> Event {
-    let spec = Spec {
-        title: title.into(),
-        description: String::new(),
-        category: String::new(),
-        tags: vec![],
-        images: vec![],
-        variants: vec![],
-    };
+    let spec = Spec { title: title.into(), ..Spec::default() };
     Event::Proposed { revision, spec: Box::new(spec) }
 }
 
