@@ -68,6 +68,8 @@ Examples:
       carts hold their units for a minute
   doorbuster config
       what is set, and where it comes from
+  doorbuster backup /backup/today
+      a copy of the store, while it sells; `doorbuster restore` makes a store of it
   doorbuster rush --shoppers 1000 --units 500
       1,000 shoppers race for 500 units of a new product
 

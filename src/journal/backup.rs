@@ -315,6 +315,8 @@ fn copy_back(
         }
         let Sum { bytes, hash } = fresh::copy(&path, &target, progress)?;
         if (bytes, hash) != (kept.bytes, kept.hash) {
+            // A store.json of other bytes would make a store of all this.
+            fs::remove_file(&target).naming("deleting", &target)?;
             let why = "its bytes are not those that were backed up".to_owned();
             return Err(Error::Damaged { path, why });
         }

@@ -2,6 +2,7 @@
 
 use crate::{
     Dice,
+    end::Disk,
     history::{
         History, Reserved, SKUS, Told, UNITS, errand, find, inventory, is_the_same, now,
         still_holds, stock_up,
@@ -217,4 +218,32 @@ fn flipped_bits_are_found(backup: &Path, folder: &Path, dice: &mut Dice) {
         assert!(words.contains(&format!("{} is damaged", path.display())), "{words}");
         file.write_all_at(&byte, at).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_it_says_so_and_the_shop_sells_on() {
+    let mut dice = Dice::throw();
+    let folder = tempfile::tempdir().unwrap();
+    let [store, full] = ["store", "full"].map(|name| folder.path().join(name));
+    fs::create_dir(&full).unwrap();
+    let Some(_disk) = Disk::mount(&full, 1) else {
+        println!("skipped: a full disk; it takes root and mount");
+        return;
+    };
+    let server = Server::must_start(&store, &[]);
+    let crowd = Crowd::gather(&server, &mut dice).await;
+    fs::write(full.join("filler"), vec![1; 900_000]).unwrap();
+    while crowd.told().0.len() < 100 {
+        pause(Duration::from_millis(20)).await;
+    }
+    let to = full.join("backup");
+    let output = backup(&server, &store, &to).output().unwrap();
+    let words = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains(&format!("writing {}", to.display())), "{words}");
+    assert!(words.contains("No space left on device"), "{words}");
+    assert!(words.contains("is unfinished and of no use: delete it"), "{words}");
+    crowd.leave().await;
+    server.end();
+    balances(&store);
 }

@@ -129,8 +129,8 @@ async fn a_restored_store_with_a_wrong_book_is_restored_and_judged() {
     assert!(said.contains("the provider has no capture"), "{said}");
 }
 
-#[test]
-fn what_is_no_store_and_what_is_no_backup_is_named() {
+#[tokio::test]
+async fn what_is_no_store_and_what_is_no_backup_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let [nothing, to] = ["nothing", "to"].map(|name| folder.path().join(name));
     let why = refusal(&["backup", text(&to), "--store", text(&nothing)]);
@@ -138,4 +138,9 @@ fn what_is_no_store_and_what_is_no_backup_is_named() {
     let why = refusal(&["restore", text(&nothing), "--store", text(&to)]);
     assert!(why.contains("nothing holds no finished backup"), "{why}");
     assert!(!to.exists());
+    fs::write(&to, "a file").unwrap();
+    let app = App::new().await;
+    let store = app.stop().await;
+    let why = refusal(&["backup", text(&to.join("x")), "--store", text(store.path())]);
+    assert!(why.contains("to/x: Not a directory"), "{why}");
 }

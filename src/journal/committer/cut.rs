@@ -78,6 +78,15 @@ mod tests {
         assert!(after[0].next > before[0].next);
     }
 
+    #[test]
+    fn whoever_a_batch_tells_something_finds_its_end_noted() {
+        let (one, mut driver) = shard();
+        let (noted, (say, heard)) = (one.clone(), mpsc::channel());
+        append(&one, move || say.send(cut([&noted], || ()).0).unwrap());
+        assert_eq!(driver.step().unwrap(), Step::Committed);
+        assert_eq!(heard.recv().unwrap(), [driver.tail()]);
+    }
+
     /// The first shard's batch causes one in the second, just while the cut is between the two.
     #[test]
     fn an_effect_is_in_no_cut_without_its_cause() {
@@ -86,27 +95,21 @@ mod tests {
         append(&one, move || append(&told, || ()));
         let before: [Tail; 2] = [first.tail(), second.tail()];
         let (done, both) = mpsc::channel();
-        let mut tempted = Some(move || {
+        let mut tempt = Some(move || {
             assert_eq!(first.step().unwrap(), Step::Committed);
             assert_eq!(second.step().unwrap(), Step::Committed);
-            done.send([first.tail(), second.tail()]).unwrap();
+            done.send(()).unwrap();
         });
-        let between = |place: usize| {
-            if place == 1 {
-                thread::spawn(tempted.take().unwrap());
-                // Without the lock both are done long before.
-                let _ = both.recv_timeout(Duration::from_millis(200)).is_ok();
+        let shards = [&one, &other].into_iter().inspect(|shard| {
+            if Arc::ptr_eq(shard, &other) {
+                thread::spawn(tempt.take().unwrap());
+                // Were the first not held, both would be done long before.
+                let _ = both.recv_timeout(Duration::from_millis(200));
             }
-        };
-        let shards = [&one, &other].into_iter().enumerate();
-        let mut between = between;
-        let (ends, ()) = cut(
-            shards.map(|(place, shard)| {
-                between(place);
-                shard
-            }),
-            || (),
-        );
+        });
+        let (ends, ()) = cut(shards, || ());
         assert_eq!(ends, before, "neither cause nor effect");
+        both.recv().unwrap();
+        assert!(one.lock_end().next > before[0].next && other.lock_end().next > before[1].next);
     }
 }
