@@ -41,9 +41,13 @@ enum Command {
     Verify(Stopped<crate::verify::Args>),
     /// Take things out of a stopped store
     Export(Stopped<crate::export::Args>),
+    /// Copy a store, also while its server sells
+    Backup(Stopped<crate::backup::Take>),
+    /// Make a store of a backup, then check its books
+    Restore(Stopped<crate::backup::Restore>),
 }
 
-/// A command for a stopped store: the one that a server with the same settings would open.
+/// A command for a store that is at rest, mostly: the one that a server with the same settings would open.
 #[derive(Debug, clap::Args)]
 struct Stopped<A: clap::Args> {
     /// Folder of the store [default: data/store]
@@ -64,6 +68,8 @@ Examples:
       carts hold their units for a minute
   doorbuster config
       what is set, and where it comes from
+  doorbuster backup /backup/today
+      a copy of the store, while it sells; `doorbuster restore` makes a store of it
   doorbuster rush --shoppers 1000 --units 500
       1,000 shoppers race for 500 units of a new product
 
@@ -98,6 +104,15 @@ pub fn run() -> ExitCode {
             .map(|settings| crate::verify::run(&settings.store, &args)),
         Command::Export(Stopped { store, args }) => gather(&Flags::of_store(store))
             .map(|settings| crate::export::run(&settings.store, &args)),
+        Command::Backup(Stopped { store, args }) => {
+            gather(&Flags::of_store(store)).map(|settings| {
+                let Settings { store, listen, admin_token, .. } = settings;
+                let home = crate::backup::Home { store, listen, admin_token };
+                runtime.block_on(crate::backup::take(&home, &args))
+            })
+        }
+        Command::Restore(Stopped { store, args }) => gather(&Flags::of_store(store))
+            .map(|settings| crate::backup::bring_back(&settings.store, &args)),
     };
     done.unwrap_or_else(|error| fail(&error.to_string()))
 }

@@ -125,6 +125,12 @@ pub async fn quarantined(door: Door, call: Call) -> Answer {
     Ok(json(StatusCode::OK, &Page { items, next }))
 }
 
+/// `POST /api/cut`: where all logs end at this instant, for a backup of their files.
+pub async fn cut(door: Door, call: Call) -> Answer {
+    door.admin(call.headers())?;
+    Ok(json(StatusCode::OK, &door.shop().cut()))
+}
+
 /// `POST /api/quarantine/{entity}/release`
 pub async fn release(door: Door, mut call: Call) -> Answer {
     let entity: EntityId = call.id().await?;

@@ -41,6 +41,7 @@ fn map() -> Router<Door> {
         .route("/api/orders/{id}/retry", post("retry", orders::retry))
         .route("/api/quarantine", read(operate::quarantined))
         .route("/api/quarantine/{entity}/release", post("release", operate::release))
+        .route("/api/cut", post("cut", operate::cut))
         .route("/ws/stock", get(live::stock))
         .route("/ws/orders/{id}", get(live::order))
         .route("/healthz", read(operate::alive))

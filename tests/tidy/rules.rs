@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("load", &["domain"]),
     ("verify", &["domain", "journal", "ports", "views"]),
     ("export", &["domain", "journal", "verify"]),
+    ("backup", &["domain", "journal", "ports", "load", "verify"]),
     ("cli", &["*"]),
     ("main", &["*"]),
     ("lib", &["*"]),
