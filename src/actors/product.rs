@@ -1,7 +1,7 @@
 //! The product's side: it asks new SKUs to belong to it and tells all of them what to know.
 
 use super::{
-    Baton, Fault, System,
+    Baton, Fault, Outbox, System,
     gather::Gather,
     shell::{self, Accepted, Refused, Role, Turn},
     sku::{self, ForProduct},
@@ -11,6 +11,7 @@ use crate::domain::{
     product::{Command, Obligation, Refusal, Spec, State},
     sku as stock,
 };
+use crate::views::board::Count;
 use std::sync::Arc;
 
 /// A product as of some instant.
@@ -71,6 +72,7 @@ impl shell::Message for Message {
 /// The actor of one product.
 pub struct Actor {
     id: ProductId,
+    edition: Count,
     gather: Option<Gather<Obligation>>,
     /// Whoever waits until the change has reached every SKU, or is rejected.
     callers: Vec<(Baton<ProductAnswer>, bool)>,
@@ -82,8 +84,9 @@ impl Role for Actor {
     type Id = ProductId;
     type Message = Message;
 
-    fn new(id: ProductId, _: Arc<System>, _: u64) -> Self {
-        Actor { id, gather: None, callers: vec![], rejected: None }
+    fn new(id: ProductId, system: Arc<System>, _: u64) -> Self {
+        let edition = system.board.edition().clone();
+        Actor { id, edition, gather: None, callers: vec![], rejected: None }
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
@@ -121,6 +124,10 @@ impl Role for Actor {
 
     fn may_rest(&self, state: &State) -> bool {
         self.callers.is_empty() && state.obligations().is_empty()
+    }
+
+    fn post(&self, _: &State, outbox: &mut Outbox, _: usize) {
+        outbox.note_edition(&self.edition);
     }
 }
 

@@ -2,15 +2,16 @@
 
 use super::{
     Door,
+    cached::Shown,
     extract::Call,
-    reply::{Answer, Page, Wanted, json, locate, mark_replayed},
+    reply::{Answer, Page, Wanted, bytes, json, locate, mark_replayed},
 };
 use crate::{
     domain::{
         Money, ProductId, Sku, Time,
         product::{Spec, Variant},
     },
-    shop::{Shop, catalogue::Product},
+    shop::{Shop, catalogue::Product, lists},
 };
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -173,19 +174,35 @@ pub async fn create(door: Door, call: Call) -> Answer {
 
 /// `GET /api/products`
 pub async fn list(door: Door, call: Call) -> Answer {
-    let wanted = Wanted::of(call.uri())?;
-    let limit = wanted.limit();
-    let page = door.shop().products(wanted.cursor, limit).await?;
-    let items = page.items.iter().map(|product| {
-        body_of(door.shop(), product.id, &product.spec, false, Some(product.created_at))
-    });
-    Ok(json(StatusCode::OK, &Page { items: items.collect(), next: page.next }))
+    let ask = |shop: Shop, call: Call| async move {
+        let wanted = Wanted::of(call.uri())?;
+        let limit = wanted.limit();
+        let lists::Page { items, next, current } = shop.products(wanted.cursor, limit).await?;
+        let skus: Vec<Sku> = items.iter().flat_map(|product| skus_of(&product.spec)).collect();
+        let page = move |shop: &Shop| {
+            let items = items.iter().map(|product| {
+                body_of(shop, product.id, &product.spec, false, Some(product.created_at))
+            });
+            bytes(&Page { items: items.collect(), next: next.clone() })
+        };
+        Ok(Shown::new(&shop, skus.iter(), page).if_current(current))
+    };
+    door.cached(call, ask).await
 }
 
 /// `GET /api/products/{id}`
-pub async fn read(door: Door, mut call: Call) -> Answer {
-    let product = door.shop().product(call.id().await?).await?;
-    Ok(json(StatusCode::OK, &product_body(door.shop(), &product)))
+pub async fn read(door: Door, call: Call) -> Answer {
+    let ask = |shop: Shop, mut call: Call| async move {
+        let product = shop.product(call.id().await?).await?;
+        let skus: Vec<Sku> = product.state.spec().into_iter().flat_map(skus_of).collect();
+        let body = move |shop: &Shop| bytes(&product_body(shop, &product));
+        Ok(Shown::new(&shop, skus.iter(), body))
+    };
+    door.cached(call, ask).await
+}
+
+fn skus_of(spec: &Spec) -> impl Iterator<Item = Sku> {
+    spec.variants.iter().map(|variant| variant.sku.clone())
 }
 
 /// `PUT /api/products/{id}`

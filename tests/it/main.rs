@@ -11,6 +11,7 @@
 )]
 
 mod app;
+mod caching;
 mod cart;
 mod checkout;
 mod command_line;
