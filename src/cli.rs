@@ -5,6 +5,7 @@
 
 pub mod demo;
 pub mod log;
+mod room;
 pub mod serve;
 pub mod settings;
 

@@ -3,12 +3,18 @@
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
 //! [`inventory`], [`live`] and [`operate`] are what stands there; [`problem`] says why not;
-//! [`extract`], [`auth`] and [`reply`] are the manners of all of them, [`middleware`] what goes
-//! around; [`server`] listens, says so while the shop opens, and drains. Invariant: every error that leaves is a problem with a
+//! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`cached`] and
+//! [`coding`] what makes catalogue reads cheap, [`middleware`] what goes
+//! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
+//! HTTP/1.1 or HTTP/2. Invariant: every error that leaves is a problem with a
 //! code, and whatever a client can make large or slow has a limit.
 
 pub mod auth;
+pub mod cached;
 pub mod cart;
+pub mod coding;
+mod connection;
+pub mod etag;
 pub mod extract;
 pub mod inventory;
 pub mod live;
@@ -27,7 +33,7 @@ pub use operate::install_metrics;
 pub use router::router;
 pub use server::Server;
 
-use self::live::Frames;
+use self::{cached::Shelf, live::Frames};
 use crate::shop::Shop;
 use axum::http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -66,6 +72,7 @@ struct Inner {
     shop: Shop,
     settings: DoorSettings,
     frames: Frames,
+    shelf: Shelf,
     /// Requests that are not answered yet.
     under_way: AtomicUsize,
     sockets: AtomicUsize,
@@ -84,6 +91,7 @@ impl Door {
             shop,
             settings,
             frames: Frames::default(),
+            shelf: Shelf::default(),
             under_way: AtomicUsize::new(0),
             sockets: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
@@ -104,6 +112,10 @@ impl Door {
 
     fn frames(&self) -> &Frames {
         &self.0.frames
+    }
+
+    fn shelf(&self) -> &Shelf {
+        &self.0.shelf
     }
 
     /// Takes no new work from now on, and ends the sockets.

@@ -79,6 +79,17 @@ impl House {
         House { shop, opened, _folder: folder }
     }
 
+    /// Lists so many more products of three variants each, for readers.
+    pub async fn list_products(&self, count: usize) {
+        for n in 0..count {
+            let skus = ["S", "M", "L"].map(|size| format!("SHIRT-{n}-{size}"));
+            let title = format!("Shirt {n}, washed, of heavy cotton");
+            let description = "A shirt for the days on which nothing else will do. ".repeat(4);
+            let spec = Spec { title, description, ..spec(skus.into_iter()) };
+            self.shop.create_product(spec, None).await.expect("a product");
+        }
+    }
+
     /// Ends it.
     pub async fn close(self) {
         let House { shop, opened, _folder } = self;

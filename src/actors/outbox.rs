@@ -1,8 +1,9 @@
-//! What leaves a shard once a batch is durable: the stock board first, then everything else.
+//! What leaves a shard once a batch is durable: the stock board and the catalogue's edition first,
+//! then everything else.
 
 use crate::{
     journal::{self, Position},
-    views::board::{Level, Slot},
+    views::board::{Count, Level, Slot},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -17,6 +18,8 @@ pub type Parcel = Box<dyn FnOnce() + Send>;
 pub struct Outbox {
     /// Changed SKUs in order, each with the offset of the entry that changed it.
     board: Vec<(Arc<Slot>, Level, usize)>,
+    /// The catalogue's, if a product changed.
+    edition: Option<Count>,
     parcels: Vec<Parcel>,
 }
 
@@ -29,6 +32,11 @@ impl Outbox {
             }
             _ => self.board.push((slot, level, offset)),
         }
+    }
+
+    /// A product changed.
+    pub fn note_edition(&mut self, edition: &Count) {
+        self.edition.get_or_insert_with(|| edition.clone());
     }
 
     /// Something to do after the sync, in the order in which it was put here.
@@ -46,6 +54,9 @@ impl journal::Outbox for Outbox {
     fn release(&mut self, base: Position) {
         for (slot, level, offset) in self.board.drain(..) {
             slot.publish(level, base.plus(offset));
+        }
+        if let Some(edition) = self.edition.take() {
+            edition.grow();
         }
         for parcel in self.parcels.drain(..) {
             // One that panics must not keep the others of the shard from ever leaving.

@@ -1,9 +1,9 @@
 //! An order as its buyer and the admin see it, and what they can do with it.
 
 use super::{
-    Door,
+    Door, coding,
     extract::Call,
-    reply::{Answer, Page, Wanted, json, mark_replayed},
+    reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
 };
 use crate::{
     domain::{
@@ -113,7 +113,8 @@ pub async fn list(door: Door, call: Call) -> Answer {
         Some(order) => order_body(door.shop(), order, None),
         None => shut_out_body(*id, *at),
     });
-    Ok(json(StatusCode::OK, &Page { items: items.collect(), next: page.next }))
+    let page = Page { items: items.collect(), next: page.next };
+    Ok(coding::once(call.headers(), bytes(&page)))
 }
 
 /// `GET /api/orders/{id}`

@@ -24,6 +24,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// None on the last page.
     pub next: Option<String>,
+    /// The view had everything that was durable when it was asked.
+    pub current: bool,
 }
 
 /// One line of a list of orders.
@@ -52,8 +54,8 @@ impl Shop {
             None => None,
         };
         let read = move |store: &dyn StateStore| catalogue::page(store, cursor.as_ref(), limit);
-        let (items, next) = self.read_view("catalogue", read).await?;
-        Ok(Page { items, next })
+        let ((items, next), current) = self.read_view("catalogue", read).await?;
+        Ok(Page { items, next, current })
     }
 
     /// A SKU's ledger, newest first.
@@ -78,8 +80,8 @@ impl Shop {
             Some(log) => ledger::page(store, &*log, &sku, cursor.as_ref(), limit),
             None => Ok((vec![], None)),
         };
-        let (items, next) = self.read_view("ledger", read).await?;
-        Ok(Page { items, next: next.map(|cursor| cursor.to_string()) })
+        let ((items, next), current) = self.read_view("ledger", read).await?;
+        Ok(Page { items, next: next.map(|cursor| cursor.to_string()), current })
     }
 
     /// Orders, newest first; of one buyer when an e-mail is given.
@@ -98,7 +100,7 @@ impl Shop {
             None => None,
         };
         let read = move |store: &dyn StateStore| orders::page(store, buyer, cursor.as_ref(), limit);
-        let (placed, next) = self.read_view("orders", read).await?;
+        let ((placed, next), current) = self.read_view("orders", read).await?;
         let mut items = Vec::with_capacity(placed.len());
         for Placed { order: id, at } in placed {
             let order = match self.order_by_id(id).await {
@@ -109,7 +111,7 @@ impl Shop {
             };
             items.push(Ordered { id, at, order });
         }
-        Ok(Page { items, next })
+        Ok(Page { items, next, current })
     }
 
     /// How far every view is behind.
@@ -118,18 +120,19 @@ impl Shop {
     }
 
     /// Reads off the runtime's threads: a view may have to be waited for, and sled reads files.
+    /// Also says whether the view had caught up.
     async fn read_view<T: Send + 'static>(
         &self,
         view: &'static str,
         read: impl FnOnce(&dyn StateStore) -> Result<T, views::Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, bool), Error> {
         let permit = self.permit()?;
         let (store, views) = (self.system().store.clone(), Arc::clone(&self.0.views));
         let read = move || {
             // The permit stays as long as the reading lasts, also when nobody waits for it.
             let _permit = permit;
-            views.catch_up(view, CATCH_UP);
-            read(&*store)
+            let current = views.catch_up(view, CATCH_UP);
+            read(&*store).map(|page| (page, current))
         };
         let done = tokio::task::spawn_blocking(read).await;
         let done = done.map_err(|error| Error::Store(error.to_string()))?;

@@ -12,13 +12,17 @@
 
 mod app;
 mod backup;
+mod caching;
 mod cart;
 mod checkout;
 mod command_line;
+mod editing;
+mod http2;
 mod inventory;
 mod live;
 mod manners;
 mod operate;
 mod orders;
 mod products;
+mod room;
 mod store;
