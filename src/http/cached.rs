@@ -67,6 +67,11 @@ impl Shown {
         Shown { current, ..self }
     }
 
+    /// The body with today's stock.
+    pub fn body(&self, shop: &Shop) -> Vec<u8> {
+        (self.encode)(shop)
+    }
+
     fn free(&self) -> Vec<u64> {
         self.slots.iter().map(|slot| free(slot)).collect()
     }
@@ -167,7 +172,7 @@ impl Door {
     {
         let (shop, shelf) = (self.shop(), self.shelf());
         // The edition first: what is found out later is of this one, or of a newer one.
-        let edition = shop.system().board.edition().now();
+        let edition = shop.system().catalogue.edition();
         let (headers, uri) = (call.headers(), call.uri());
         let key = uri.path_and_query().map_or(uri.path(), |both| both.as_str());
         if let Some(kept) = shelf.find(key, edition)

@@ -1,20 +1,37 @@
 //! The catalogue: everybody reads it, the admin changes it.
 
 mod body;
+mod wanted;
 
-use self::body::{Written, body, listed};
+use self::{
+    body::{Written, body, listed},
+    wanted::Wanted,
+};
 use super::{
     Door,
     cached::Shown,
+    coding::{ASK_AGAIN, Coded, JSON, NOT_KEPT},
     etag,
     extract::Call,
-    reply::{Answer, Page, Wanted, bytes, locate, mark_replayed},
+    problem::Problem,
+    reply::{Answer, Page, bytes, locate, mark_replayed},
 };
 use crate::{
     domain::{ProductId, Sku, product::Spec},
-    shop::{Shop, catalogue::Product, lists},
+    shop::{
+        Shop,
+        catalogue::Product,
+        lists::{self, Category},
+    },
 };
 use axum::{http::StatusCode, response::Response};
+use serde::Serialize;
+
+/// All categories that have products for sale.
+#[derive(Debug, Serialize)]
+struct Tree {
+    items: Vec<Category>,
+}
 
 /// `POST /api/products`
 pub async fn create(door: Door, call: Call) -> Answer {
@@ -28,16 +45,38 @@ pub async fn create(door: Door, call: Call) -> Answer {
 
 /// `GET /api/products`
 pub async fn list(door: Door, call: Call) -> Answer {
-    let ask = |shop: Shop, call: Call| async move {
-        let wanted = Wanted::of(call.uri())?;
-        let limit = wanted.limit();
-        let lists::Page { items, next, current } = shop.products(wanted.cursor, limit).await?;
-        let skus: Vec<Sku> = items.iter().flat_map(|product| skus_of(&product.spec)).collect();
-        let page = move |shop: &Shop| {
-            let items = items.iter().map(|product| listed(shop, product));
-            bytes(&Page { items: items.collect(), next: next.clone() })
-        };
-        Ok(Shown::new(&shop, skus.iter(), page).if_current(current))
+    let wanted = Wanted::of(call.uri())?;
+    if wanted.query.archived {
+        door.admin(call.headers())?;
+    }
+    // What is not for everybody, or changes with stock that it does not show, is not kept.
+    if wanted.query.archived || wanted.query.in_stock.is_some() {
+        let cache = if wanted.query.archived { NOT_KEPT } else { ASK_AGAIN };
+        let page = page(door.shop(), wanted).await?.body(door.shop());
+        return Ok(Coded::new(JSON, cache, None, page).answer(call.headers()));
+    }
+    let ask = |shop: Shop, _| async move { page(&shop, wanted).await };
+    door.cached(call, ask).await
+}
+
+async fn page(shop: &Shop, wanted: Wanted) -> Result<Shown, Problem> {
+    let Wanted { query, limit, cursor } = wanted;
+    let page = shop.products(query, cursor.as_deref(), limit).await?;
+    let lists::Page { items, next, current } = page;
+    let skus: Vec<Sku> = items.iter().flat_map(|product| skus_of(&product.spec)).collect();
+    let page = move |shop: &Shop| {
+        let items = items.iter().map(|product| listed(shop, product));
+        bytes(&Page { items: items.collect(), next: next.clone() })
+    };
+    Ok(Shown::new(shop, skus.iter(), page).if_current(current))
+}
+
+/// `GET /api/categories`
+pub async fn categories(door: Door, call: Call) -> Answer {
+    let ask = |shop: Shop, _| async move {
+        let (items, current) = shop.categories().await?;
+        let tree = bytes(&Tree { items });
+        Ok(Shown::new(&shop, [].iter(), move |_: &Shop| tree.clone()).if_current(current))
     };
     door.cached(call, ask).await
 }
