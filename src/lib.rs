@@ -8,6 +8,7 @@
 pub mod actors;
 pub mod cli;
 pub mod domain;
+pub mod exchange;
 pub mod export;
 pub mod http;
 pub mod journal;
