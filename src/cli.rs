@@ -4,11 +4,13 @@
 //! is done, 1 something does not hold, 2 it could not be done.
 
 pub mod demo;
+pub mod export;
 pub mod log;
 pub mod serve;
 pub mod settings;
 
 use self::settings::{Flags, Settings};
+use crate::exchange::{self, import};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -39,11 +41,13 @@ enum Command {
     Rush(Box<crate::load::args::Args>),
     /// Re-read a stopped store from its first byte and check its books
     Verify(Stopped<crate::verify::Args>),
-    /// Take things out of a stopped store
-    Export(Stopped<crate::export::Args>),
+    /// Bring products in from a file, into a stopped store or a running server
+    Import(Stopped<exchange::import::Args>),
+    /// Take events, products or orders out
+    Export(Stopped<export::Args>),
 }
 
-/// A command for a stopped store: the one that a server with the same settings would open.
+/// A command for a store, stopped unless the command goes to a server: the one that a server with the same settings would open.
 #[derive(Debug, clap::Args)]
 struct Stopped<A: clap::Args> {
     /// Folder of the store [default: data/store]
@@ -82,23 +86,41 @@ pub fn run() -> ExitCode {
     };
     let Cli { command, config, flags } = cli;
     let gather = |flags: &Flags| Settings::gather(config.as_deref(), flags);
-    let done = match command.unwrap_or(Command::Serve(flags)) {
-        Command::Serve(flags) => {
-            gather(&flags).map(|settings| runtime.block_on(serve::run(settings)))
-        }
-        Command::Config(flags) => gather(&flags).map(|settings| {
-            print!("{settings}");
-            ExitCode::SUCCESS
-        }),
-        Command::Rush(args) => gather(&Flags::default()).map(|settings| {
-            let args = args.or(settings.store, settings.admin_token);
-            runtime.block_on(crate::load::args::run(args))
-        }),
-        Command::Verify(Stopped { store, args }) => gather(&Flags::of_store(store))
-            .map(|settings| crate::verify::run(&settings.store, &args)),
-        Command::Export(Stopped { store, args }) => gather(&Flags::of_store(store))
-            .map(|settings| crate::export::run(&settings.store, &args)),
-    };
+    let done =
+        match command.unwrap_or(Command::Serve(flags)) {
+            Command::Serve(flags) => {
+                gather(&flags).map(|settings| runtime.block_on(serve::run(settings)))
+            }
+            Command::Config(flags) => gather(&flags).map(|settings| {
+                print!("{settings}");
+                ExitCode::SUCCESS
+            }),
+            Command::Rush(args) => gather(&Flags::default()).map(|settings| {
+                let args = args.or(settings.store, settings.admin_token);
+                runtime.block_on(crate::load::args::run(args))
+            }),
+            Command::Verify(Stopped { store, args }) => gather(&Flags::of_store(store))
+                .map(|settings| crate::verify::run(&settings.store, &args)),
+            Command::Import(Stopped { store, args }) => {
+                let import::What::Products(products) = args.what;
+                gather(&Flags::of_store(store)).map(|settings| {
+                    let options = serve::options(&settings);
+                    let Settings { store, admin_token, .. } = settings;
+                    runtime.block_on(import::run(&products, &store, admin_token, options))
+                })
+            }
+            Command::Export(Stopped { store, args }) => gather(&Flags::of_store(store)).map(
+                |Settings { store, admin_token, .. }| match args.what {
+                    export::What::Events(events) => crate::export::run(&store, &events),
+                    export::What::Products(products) => {
+                        runtime.block_on(exchange::export::products(&products, &store, admin_token))
+                    }
+                    export::What::Orders(orders) => {
+                        runtime.block_on(exchange::export::orders(&orders, &store, admin_token))
+                    }
+                },
+            ),
+        };
     done.unwrap_or_else(|error| fail(&error.to_string()))
 }
 
@@ -137,6 +159,8 @@ mod tests {
             "doorbuster verify --json --config a.toml",
             "doorbuster export --config a.toml events",
             "doorbuster export events --from 5 --config a.toml --store there",
+            "doorbuster export products --config a.toml -o products.csv",
+            "doorbuster --config a.toml import products a.csv --dry-run --store there",
         ] {
             let cli = parse(line).unwrap();
             assert_eq!(cli.config.unwrap().to_str(), Some("a.toml"), "{line}");

@@ -15,7 +15,7 @@ pub mod shelf;
 pub mod stopped;
 
 /// Why nothing can be done at all: in words, with what to do next.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(pub String);
 

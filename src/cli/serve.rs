@@ -90,7 +90,7 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
     Ok(())
 }
 
-fn options(settings: &Settings) -> Options {
+pub(super) fn options(settings: &Settings) -> Options {
     let behaviour = actors::Settings {
         reservation_ttl_ms: settings.reservation_ttl_ms,
         payment_ttl_ms: settings.payment_ttl_ms,

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("load", &["domain"]),
     ("verify", &["domain", "journal", "ports", "views"]),
     ("export", &["domain", "journal", "verify"]),
+    ("exchange", &["domain", "journal", "ports", "shop", "verify"]),
     ("cli", &["*"]),
     ("main", &["*"]),
     ("lib", &["*"]),
