@@ -1,15 +1,29 @@
 //! The catalogue: everybody reads it, the admin changes it.
 
 mod body;
+mod wanted;
 
-use self::body::{Written, body, listed};
+use self::{
+    body::{Written, body, listed},
+    wanted::Wanted,
+};
 use super::{
     Door, etag,
     extract::Call,
-    reply::{Answer, Page, Wanted, locate, mark_replayed},
+    reply::{Answer, Page, locate, mark_replayed},
 };
-use crate::{domain::ProductId, shop::catalogue::Product};
+use crate::{
+    domain::ProductId,
+    shop::{catalogue::Product, lists::Category},
+};
 use axum::{http::StatusCode, response::Response};
+use serde::Serialize;
+
+/// All categories that have products for sale.
+#[derive(Debug, Serialize)]
+struct Tree {
+    items: Vec<Category>,
+}
 
 /// `POST /api/products`
 pub async fn create(door: Door, call: Call) -> Answer {
@@ -23,12 +37,20 @@ pub async fn create(door: Door, call: Call) -> Answer {
 
 /// `GET /api/products`
 pub async fn list(door: Door, call: Call) -> Answer {
-    let wanted = Wanted::of(call.uri())?;
-    let limit = wanted.limit();
-    let page = door.shop().products(wanted.cursor, limit).await?;
+    let Wanted { query, limit, cursor } = Wanted::of(call.uri())?;
+    if query.archived {
+        door.admin(call.headers())?;
+    }
+    let page = door.shop().products(query, cursor.as_deref(), limit).await?;
     let items = page.items.iter().map(|product| listed(door.shop(), product));
     let page = Page { items: items.collect(), next: page.next };
     Ok(etag::unless_known(call.headers(), etag::json(StatusCode::OK, None, &page)))
+}
+
+/// `GET /api/categories`
+pub async fn categories(door: Door, call: Call) -> Answer {
+    let tree = Tree { items: door.shop().categories().await? };
+    Ok(etag::unless_known(call.headers(), etag::json(StatusCode::OK, None, &tree)))
 }
 
 /// `GET /api/products/{id}`

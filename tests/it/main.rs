@@ -21,4 +21,5 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod shelves;
 mod store;
