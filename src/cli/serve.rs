@@ -102,7 +102,7 @@ fn room(settings: &Settings) -> Room {
     room
 }
 
-fn options(settings: &Settings) -> Options {
+pub(super) fn options(settings: &Settings) -> Options {
     let behaviour = actors::Settings {
         reservation_ttl_ms: settings.reservation_ttl_ms,
         payment_ttl_ms: settings.payment_ttl_ms,

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("verify", &["domain", "journal", "ports", "views"]),
     ("export", &["domain", "journal", "verify"]),
     ("backup", &["domain", "journal", "ports", "load", "verify"]),
+    ("exchange", &["domain", "journal", "ports", "shop", "verify"]),
     ("cli", &["*"]),
     ("main", &["*"]),
     ("lib", &["*"]),
