@@ -184,7 +184,7 @@ async fn storm(server: &Server, watchers: &mut Watchers) -> String {
                 async {
                     let begun = Instant::now();
                     let answer = adder.post("/api/cart", &[], body.clone()).await;
-                    assert_eq!(answer.expect("an answer").status, 201);
+                    assert!(answer.expect("an answer").is_success(), "a cart is made");
                     begun.elapsed()
                 }
             );
@@ -234,7 +234,6 @@ async fn crowd(sockets: usize, time: Duration) {
     let loaded = label("and carts are filled");
     rows.push(measure(&loaded, &server, &mut watchers, ADDS_PER_SECOND, busy, time).await);
     let after = server.resident();
-    let storm = storm(&server, &mut watchers).await;
     let rows: Vec<_> = rows.iter().map(Row::cells).collect();
     let header = ["what", "median age", "p99", "oldest", "frames/s", "p99 asked", "beside it"];
     table("watchers: age of a frame when received", &header, &rows);
@@ -247,7 +246,8 @@ async fn crowd(sockets: usize, time: Duration) {
         idle >> 20,
         after >> 20,
     );
-    println!("connected in {} s; {storm}", connected.split(' ').next().unwrap_or_default());
+    println!("connected in {} s", connected.split(' ').next().unwrap_or_default());
+    println!("{}", storm(&server, &mut watchers).await);
     drop(watchers);
     server.end();
 }
