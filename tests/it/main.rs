@@ -15,6 +15,7 @@ mod cart;
 mod checkout;
 mod command_line;
 mod editing;
+mod exchange;
 mod inventory;
 mod live;
 mod manners;
