@@ -6,7 +6,10 @@
 use super::Error;
 use crate::ports::clock;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use std::time::Duration;
 
 /// The largest body that a server takes, in bytes, as the contract says.
@@ -80,6 +83,14 @@ impl Client {
         let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).build();
         let http = http.map_err(|error| Error(format!("no HTTP client: {}", chain(&error))))?;
         Ok(Client { http, base, token })
+    }
+
+    /// Asks for something that only the admin gets.
+    ///
+    /// # Errors
+    /// No answer, or the token is another.
+    pub async fn check(&self) -> Result<(), Failed> {
+        self.read::<IgnoredAny>(&["api", "quarantine"], &[]).await.map(drop)
     }
 
     /// An address below the server's.

@@ -117,12 +117,7 @@ async fn write_products(args: &Products, store: &Path, token: Option<String>) ->
         None => Stopped::read(store)?.held(),
     };
     args.to
-        .write(async |out| {
-            write::write(&mut held, out).map_err(|error| match error.into_kind() {
-                csv::ErrorKind::Io(error) => unwritten(&error),
-                _ => Error::new("a product can't be written as CSV; report this bug"),
-            })
-        })
+        .write(async |out| write::write(&mut held, out).map_err(|error| unwritten(&error.into())))
         .await
 }
 

@@ -10,6 +10,7 @@ use self::{check::checked, plan::Plan};
 use super::{
     Error,
     api::{self, Client, Failed},
+    export::told,
     products::parse::{Parsed, Places, Product, parse},
     report::{Counts, Issue, Summary},
     sheet::Sheet,
@@ -156,6 +157,9 @@ async fn into(
     let parsed = parse(&sheet, products.currency).map_err(|error| wrong(&error))?;
     summary.rows = sheet.rows.len() as u64;
     let client = products.server.client(token, store)?;
+    if let Some(client) = &client {
+        client.check().await.map_err(told)?;
+    }
     let look_only = async |_: &Plan, _: &Spec| Ok(());
     match (client, products.dry_run) {
         (Some(client), true) => fill(&Server(client), parsed, look_only, summary).await,

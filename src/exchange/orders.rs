@@ -140,14 +140,14 @@ fn stored(store: &Path, from: Time, until: Time, lines: &mut Lines<'_>) -> Resul
 
 /// Writes one order after the other.
 enum Lines<'o> {
-    Csv(Table<'o>),
+    Csv(Box<Table<'o>>),
     Jsonl(&'o mut dyn Write),
 }
 
 impl<'o> Lines<'o> {
     fn new(format: Format, out: &'o mut dyn Write) -> Result<Lines<'o>, Error> {
         Ok(match format {
-            Format::Csv => Lines::Csv(Table::new(out)?),
+            Format::Csv => Lines::Csv(Box::new(Table::new(out)?)),
             Format::Jsonl => Lines::Jsonl(out),
         })
     }

@@ -90,7 +90,7 @@ fn decode(bytes: &[u8]) -> Result<&str, Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|error| {
         let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        let line = good.split(|byte| *byte == b'\n').count();
         let column = 1 + good.iter().rev().take_while(|byte| **byte != b'\n').count();
         let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
         Error(format!(

@@ -118,9 +118,11 @@ fn each(
     folder: &Path,
     visit: &mut dyn FnMut(EntityId, &EntryRef<'_>) -> Result<(), String>,
 ) -> Result<(), Error> {
-    let failed = |error: StoreError| match error {
-        StoreError::Log(journal::Error::Locked(_)) => store_in_use(folder),
-        other => Error(format!("{other}; `doorbuster verify` says more")),
+    let failed = |error: StoreError| {
+        if matches!(error, StoreError::Log(journal::Error::Locked(_))) {
+            return store_in_use(folder);
+        }
+        Error(error.to_string())
     };
     let store = Store::open(folder).map_err(failed)?;
     for shard in 0..store.shards {

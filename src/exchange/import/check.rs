@@ -55,9 +55,7 @@ pub(super) fn checked(
             Some(column) => places.issue(bad.unwrap_or(line), column, why),
             None => Issue::row(bad.unwrap_or(line), format!("{field}: {why}")),
         });
-        if bad.is_none() {
-            return None;
-        }
+        bad?;
         if spec.variants.is_empty() {
             let what = "no variant is left: the product is not taken in";
             issues.push(Issue::row(line, what));

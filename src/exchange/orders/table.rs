@@ -52,10 +52,7 @@ impl<'o> Table<'o> {
 
     fn line(&mut self, cells: &[String; 15]) -> Result<(), Error> {
         let guarded = cells.iter().map(|cell| guarded(cell));
-        self.0.write_record(guarded).map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => unwritten(&error),
-            _ => Error::new("an order can't be written as CSV; report this bug"),
-        })
+        self.0.write_record(guarded).map_err(|error| unwritten(&error.into()))
     }
 }
 

@@ -122,13 +122,12 @@ pub fn tags(text: &str) -> Vec<String> {
     while !rest.is_empty() {
         let start = rest.trim_start();
         let quoted = start.strip_prefix('"').and_then(quoted);
-        let (tag, behind) = match quoted {
-            Some((tag, behind)) => (Some(tag), behind),
-            None => {
-                let (tag, behind) = start.split_once(',').unwrap_or((start, ""));
-                (Some(tag.trim().to_owned()).filter(|tag| !tag.is_empty()), behind)
-            }
-        };
+        let (tag, behind) = quoted.unwrap_or_else(|| {
+            let (tag, behind) = start.split_once(',').unwrap_or((start, ""));
+            (tag.trim().to_owned(), behind)
+        });
+        // An empty word counts only in quotes.
+        let tag = Some(tag).filter(|tag| !tag.is_empty() || start.starts_with('"'));
         tags.extend(tag);
         rest = behind;
     }
@@ -142,17 +141,13 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     loop {
         let (before, behind) = rest.split_once('"')?;
         word.push_str(before);
-        match behind.strip_prefix('"') {
-            Some(behind) => {
-                word.push('"');
-                rest = behind;
-            }
-            None => {
-                let behind = behind.trim_start();
-                let behind = if behind.is_empty() { behind } else { behind.strip_prefix(',')? };
-                return Some((word, behind));
-            }
-        }
+        let Some(behind) = behind.strip_prefix('"') else {
+            let behind = behind.trim_start();
+            let behind = if behind.is_empty() { behind } else { behind.strip_prefix(',')? };
+            return Some((word, behind));
+        };
+        word.push('"');
+        rest = behind;
     }
 }
 

@@ -56,6 +56,16 @@ pub const HEADER: [&str; 46] = [
     "Variant Tax Code",
 ];
 
+/// What the platform writes where nobody said anything: leaving it out loses nothing.
+const USUAL: [(&str, &[&str]); 6] = [
+    ("variant inventory tracker", &["shopify"]),
+    ("variant inventory policy", &["deny"]),
+    ("variant fulfillment service", &["manual"]),
+    ("variant requires shipping", &["true"]),
+    ("variant taxable", &["true"]),
+    ("gift card", &["false"]),
+];
+
 /// More options than any product has.
 pub const MOST_OPTIONS: usize = 100;
 
@@ -223,8 +233,15 @@ impl Columns {
 
     /// Names of columns that hold something that is not read.
     pub fn ignored<'s>(&self, sheet: &'s Sheet) -> Vec<&'s str> {
-        let says = |place: &&usize| sheet.rows.iter().any(|row| !row.cell(**place).is_empty());
-        let places = self.others.iter().filter(says);
-        places.filter_map(|place| sheet.header.get(*place)).map(String::as_str).collect()
+        let named =
+            self.others.iter().filter_map(|place| Some((*place, sheet.header.get(*place)?)));
+        let says = |(place, name): &(usize, &String)| {
+            let name = name.to_lowercase();
+            let usual = USUAL.iter().find(|(known, _)| *known == name);
+            let usual = usual.map_or(&[][..], |(_, usual)| usual);
+            let says = |cell: &str| !cell.is_empty() && !usual.contains(&&*cell.to_lowercase());
+            sheet.rows.iter().any(|row| says(row.cell(*place)))
+        };
+        named.filter(says).map(|(_, name)| name.as_str()).collect()
     }
 }

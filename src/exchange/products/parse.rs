@@ -91,7 +91,8 @@ pub fn parse(sheet: &Sheet, currency: Currency) -> Result<Parsed, Error> {
     let drafts = drafts.collect();
     let products = reader.settle_codes(drafts);
     let Reader { places, mut errors, mut notices, .. } = reader;
-    (errors.sort(), notices.sort());
+    errors.sort();
+    notices.sort();
     let skipped = all.saturating_sub(products.len()) as u64;
     Ok(Parsed { products, skipped, errors, notices, places })
 }
@@ -324,9 +325,10 @@ impl<'s> Reader<'s> {
                 continue;
             };
             let column = if made_up { Column::OptionValue(1) } else { Column::Sku };
-            let what = match made_up {
-                true => format!("the options are those of line {known} (SKU {sku})"),
-                false => format!("the SKU {sku} is that of line {known}"),
+            let what = if made_up {
+                format!("the options are those of line {known} (SKU {sku})")
+            } else {
+                format!("the SKU {sku} is that of line {known}")
             };
             if let Some(row) = self.sheet.rows.iter().find(|row| row.line == line) {
                 self.wrong(row, column, what);
@@ -357,7 +359,9 @@ fn position(text: &str) -> Result<u32, String> {
 
 /// A made-up code that reads like another variant's gets a hash.
 fn tell_apart(drafts: &mut [Draft]) {
-    let mut readers: BTreeMap<Sku, BTreeSet<Option<(String, Vec<String>)>>> = BTreeMap::new();
+    /// Handle and words of a made-up code; `None` for a given one.
+    type Reader = Option<(String, Vec<String>)>;
+    let mut readers: BTreeMap<Sku, BTreeSet<Reader>> = BTreeMap::new();
     for Draft { product, made_up } in &*drafts {
         for (variant, made_up) in product.spec.variants.iter().zip(made_up) {
             let who = made_up.then(|| {

@@ -39,6 +39,7 @@ impl Held {
     }
 
     /// `units` for what is on hand.
+    #[must_use]
     pub fn with_units(mut self, units: impl Fn(&Sku) -> u64) -> Held {
         for variant in &mut self.spec.variants {
             variant.units = units(&variant.sku);
