@@ -62,7 +62,7 @@ impl Store {
 
 fn main() {
     let length = support::length();
-    let (skus, carts) = if support::smoke() { (10, 20) } else { (100, 4_000) };
+    let (skus, carts) = (support::size(100, 10), support::size(4_000, 20));
     let runtime = support::runtime();
     let mut stores = vec![];
     for size in SIZES {

@@ -118,7 +118,7 @@ async fn carts(carts: u64, skus: usize, smoke: bool) -> Figures {
 
 fn main() {
     let smoke = support::smoke();
-    let many = if smoke { 5_000 } else { 1_000_000 };
+    let many = support::size(1_000_000, 5_000);
     let runtime = support::runtime();
     let mut rows = vec![];
     for skus in [1_000, 1] {

@@ -94,7 +94,9 @@ impl Store {
             read_all(self.folder.path())
         };
         let server = Server::start(self.folder.path(), &[]);
-        Start { ready: server.ready_after, bare, cpu: server.cpu() }
+        let (ready, cpu) = (server.ready_after, server.cpu());
+        println!("started in {ready:.2?}, {cpu:.2?} of cpu; the bare read took {bare:.2?}");
+        Start { ready, bare, cpu }
     }
 }
 
@@ -113,11 +115,8 @@ fn temp() -> TempDir {
 async fn fill(house: House, run: &str, events: u64) {
     let shop = house.shop.clone();
     let guests = Guests { shop, skus: SKUS as u64, buyers: 2, run: run.to_owned() };
-    let t = Instant::now();
     guests.come(events.div_ceil(EVENTS_OF_TWO) * 2, CALLERS).await;
-    println!("come {:?}", t.elapsed());
     house.close().await;
-    println!("closed {:?}", t.elapsed());
 }
 
 fn set_aside(store: &Path, aside: &Path) {
@@ -173,7 +172,7 @@ fn bytes(folder: &Path) -> u64 {
 
 fn main() {
     let rounds = support::length().rounds;
-    let (many, most) = if support::smoke() { (20_000, 50_000) } else { (1_000_000, 10_000_000) };
+    let (many, most) = (support::size(1_000_000, 20_000), support::size(10_000_000, 50_000));
     let mut rows = vec![];
     for (all, since, most_seconds) in [(many, many, 3.0), (most, 0, 5.0)] {
         let begun = Instant::now();

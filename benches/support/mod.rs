@@ -59,6 +59,15 @@ pub fn smoke() -> bool {
     std::env::args().any(|argument| argument == "--smoke")
 }
 
+/// How large what is measured is: as asked, or a tenth of it with `--tenth`, to look at.
+pub fn size(full: u64, smoke_size: u64) -> u64 {
+    if smoke() {
+        return smoke_size;
+    }
+    let tenth = std::env::args().any(|argument| argument == "--tenth");
+    if tenth { full / 10 } else { full }
+}
+
 /// A runtime as the server has it.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
