@@ -4,8 +4,9 @@
 //! Invariant: received + adjusted = on hand + sold - returned + written off, at every entry
 //! reserved <= on hand, and reserved is the sum of the live claims.
 
+pub(super) use super::claims::Ill;
 use super::{
-    claims::{Claims, Ill},
+    claims::Claims,
     replay::Counts,
     report::Findings,
 };
@@ -79,6 +80,15 @@ impl Stock {
                 self.moved(MAIN_LOCATION, i64::from(*units), ill);
                 return Some((*order, -i64::from(*units)));
             }
+            Event::TakenBack { order, units, restock, .. } => {
+                self.returned += i64::from(*units);
+                if *restock {
+                    self.moved(MAIN_LOCATION, i64::from(*units), ill);
+                } else {
+                    self.written_off += i64::from(*units);
+                }
+                return Some((*order, -i64::from(*units)));
+            }
             Event::Claimed { .. }
             | Event::Unclaimed { .. }
             | Event::Listed { .. }
@@ -90,6 +100,7 @@ impl Stock {
             | Event::Expired { .. }
             | Event::OrderReleased { .. }
             | Event::Forgotten { .. }
+            | Event::ReturnForgotten { .. }
             | Event::SaleSet { .. }
             | Event::SaleEnded {}
             | Event::LowStockSet { .. }
