@@ -89,24 +89,42 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     Placed(Box<Placement>),
-    Authorised { reference: String },
-    PaymentDeclined { reason: String },
-    PaymentUnknown { step: Step },
-    PaymentNotSeen { step: Step },
+    Authorised {
+        reference: String,
+    },
+    PaymentDeclined {
+        reason: String,
+    },
+    PaymentUnknown {
+        step: Step,
+    },
+    PaymentNotSeen {
+        step: Step,
+    },
     StockCommitted {},
-    StockLost { sku: Sku },
-    Captured { reference: String },
-    CaptureFailed { reason: String },
+    StockLost {
+        sku: Sku,
+    },
+    Captured {
+        reference: String,
+    },
+    CaptureFailed {
+        reason: String,
+    },
     Voided {},
     NothingToVoid {},
-    VoidRefused { reason: String },
+    VoidRefused {
+        reason: String,
+    },
     Refunded {},
     StockReturned {},
     StockForgotten {},
     CartReopened {},
     Cancelled {},
     Expired {},
-    FlaggedForReview { reason: String },
+    FlaggedForReview {
+        reason: String,
+    },
     ReturnAccepted {
         number: u32,
         items: Vec<Back>,
@@ -114,9 +132,15 @@ pub enum Event {
         reason: Option<String>,
         restock: bool,
     },
-    ReturnRefunded { number: u32 },
-    ReturnStocked { number: u32 },
-    ReturnForgotten { number: u32 },
+    ReturnRefunded {
+        number: u32,
+    },
+    ReturnStocked {
+        number: u32,
+    },
+    ReturnForgotten {
+        number: u32,
+    },
 }
 
 impl machine::Event for Event {

@@ -10,11 +10,7 @@ use super::{
     stock::Stock,
 };
 use crate::{
-    domain::{
-        EntityId, Kind, Money, OrderId, Sku, machine,
-        order::Event,
-        sku,
-    },
+    domain::{EntityId, Kind, Money, OrderId, Sku, machine, order::Event, sku},
     journal::{BatchRef, EntryRef, codec},
 };
 use std::collections::HashMap;
@@ -214,11 +210,9 @@ impl Books {
         }
         for Item { sku, units, .. } in &order.items {
             let sold = order.sold.iter().find(|(known, _)| known == sku).map_or(0, |(_, net)| *net);
-            let (back, units, name) =
-                (order.came_back(*sku), i64::from(*units), self.name(*sku));
-            let what = || {
-                format!("{sold} of {units} units of {name} are sold to it, {back} came back")
-            };
+            let (back, units, name) = (order.came_back(*sku), i64::from(*units), self.name(*sku));
+            let what =
+                || format!("{sold} of {units} units of {name} are sold to it, {back} came back");
             let keeps = if order.ended { 0 } else { units - back };
             if sold < 0 || sold > units {
                 report.findings.add("sale", id, what());

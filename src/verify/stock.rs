@@ -5,11 +5,7 @@
 //! reserved <= on hand, and reserved is the sum of the live claims.
 
 pub(super) use super::claims::Ill;
-use super::{
-    claims::Claims,
-    replay::Counts,
-    report::Findings,
-};
+use super::{claims::Claims, replay::Counts, report::Findings};
 use crate::domain::{
     OrderId, Time,
     sku::{Event, MAIN_LOCATION, MAX_UNITS},

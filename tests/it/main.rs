@@ -20,4 +20,5 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod returns;
 mod store;

@@ -119,10 +119,7 @@ impl State {
                 let left = items.iter().map(|item| (item.sku.clone(), self.left_of(&item.sku)));
                 left.filter(|(_, units)| *units > 0).collect()
             }
-            Obligation::Commit
-            | Obligation::HandBack
-            | Obligation::Return
-            | Obligation::Forget => {
+            Obligation::Commit | Obligation::HandBack | Obligation::Return | Obligation::Forget => {
                 items.iter().map(|item| (item.sku.clone(), item.units)).collect()
             }
             Obligation::Pay(_) | Obligation::Ask(_) | Obligation::Reopen => vec![],

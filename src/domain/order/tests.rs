@@ -12,7 +12,8 @@ mod returns;
 mod undo;
 
 use super::{
-    Back, Command, Event, Item, Obligation, Outcome, Payment, Placement, Refusal, State, Status, Step,
+    Back, Command, Event, Item, Obligation, Outcome, Payment, Placement, Refusal, State, Status,
+    Step,
 };
 use crate::domain::{
     CartId, Machine, Sealed, Time,

@@ -164,7 +164,9 @@ impl Account {
             (None, Step::Void, _) if self.approved(Step::Authorise).is_none() => {
                 Outcome::NothingToVoid
             }
-            (None, Step::Capture | Step::Void | Step::Refund | Step::RefundPart(_), _) => Outcome::Approved,
+            (None, Step::Capture | Step::Void | Step::Refund | Step::RefundPart(_), _) => {
+                Outcome::Approved
+            }
         })
     }
 
@@ -250,9 +252,8 @@ impl Account {
     fn kept(&self) -> Option<Money> {
         let taken = self.approved(Step::Capture)?;
         let refunds = self.refunds.iter().filter(|(_, entry)| entry.outcome == Outcome::Approved);
-        let left = refunds.fold(taken.amount_minor, |left, (_, entry)| {
-            left.saturating_sub(entry.amount_minor)
-        });
+        let left = refunds
+            .fold(taken.amount_minor, |left, (_, entry)| left.saturating_sub(entry.amount_minor));
         Some(Money { amount_minor: left, ..taken })
     }
 }
