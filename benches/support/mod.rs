@@ -6,6 +6,7 @@
 // Each bench uses its own part of this.
 #![allow(dead_code, reason = "every bench includes this module and none uses all of it")]
 
+pub mod open;
 pub mod raw;
 
 #[global_allocator]
@@ -39,7 +40,7 @@ pub struct Length {
 /// another length, to look at with a profiler.
 pub fn length() -> Length {
     let arguments: Vec<String> = std::env::args().collect();
-    if arguments.iter().any(|argument| argument == "--smoke") {
+    if is_smoke() {
         return Length { each: Duration::from_millis(300), rounds: 1 };
     }
     let seconds = arguments.iter().position(|argument| argument == "--seconds");
@@ -48,6 +49,11 @@ pub fn length() -> Length {
         Some(seconds) => Length { each: Duration::from_secs(seconds), rounds: 1 },
         None => Length { each: Duration::from_secs(4), rounds: 3 },
     }
+}
+
+/// Whether it is only to be seen that the bench runs.
+pub fn is_smoke() -> bool {
+    std::env::args().any(|argument| argument == "--smoke")
 }
 
 /// A runtime as the server has it.
