@@ -22,9 +22,9 @@ use doorbuster::{
 };
 use std::{path::PathBuf, time::Duration};
 use support::{
-    Figure, House, count, median,
-    open::{ADMIN, Open},
-    raw, table,
+    Figure, House, count,
+    listening::{ADMIN, Open},
+    median, raw, table,
 };
 
 /// Each turn is a new guest who buys one unit and waits until the order is confirmed.

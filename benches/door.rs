@@ -19,7 +19,7 @@ use doorbuster::load::{
     scripts::{Baskets, Buy, Post},
 };
 use std::time::Duration;
-use support::{Figure, count, median, open::Open, ratio, table};
+use support::{Figure, count, listening::Open, median, ratio, table};
 
 /// Connections of each measurement.
 const CONNECTIONS: usize = 256;

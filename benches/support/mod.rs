@@ -6,7 +6,7 @@
 // Each bench uses its own part of this.
 #![allow(dead_code, reason = "every bench includes this module and none uses all of it")]
 
-pub mod open;
+pub mod listening;
 pub mod raw;
 
 #[global_allocator]
