@@ -1,4 +1,5 @@
-//! Complete checkouts per second: add, check out, paid, confirmed, durable.
+//! Complete checkouts per second: add, check out, paid, confirmed, durable; and a real shop's sales
+//! of nine months bought again over HTTP, returns included, where `DOORBUSTER_TRACE` names them.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -13,11 +14,18 @@
 mod support;
 
 use doorbuster::{
-    load::{Outcome, Script, Tally, Turn},
+    load::{
+        Outcome, Pace, Script, Tally, Turn,
+        replay::{Replay, Verdict, replay},
+    },
     shop::{Key, Shop},
 };
-use std::time::Duration;
-use support::{Figure, House, count, median, raw, table};
+use std::{path::PathBuf, time::Duration};
+use support::{
+    Figure, House, count,
+    listening::{ADMIN, Open},
+    median, raw, table,
+};
 
 /// Each turn is a new guest who buys one unit and waits until the order is confirmed.
 struct Buy(Shop);
@@ -61,6 +69,33 @@ async fn checkouts(callers: usize, time: Duration) -> Figure {
     figure
 }
 
+/// Connections of the replay.
+const CONNECTIONS: usize = 256;
+
+/// Invoices that show that the replay still runs.
+const SMOKE_INVOICES: usize = 100;
+
+/// Buys the recorded sales again, all of them but for a smoke test.
+async fn sales(file: PathBuf) -> Verdict {
+    let open = Open::with_skus(1).await;
+    let settings = Replay {
+        target: open.target.clone(),
+        file,
+        invoices: if support::smoke() { SMOKE_INVOICES } else { 0 },
+        connections: CONNECTIONS,
+        pace: Pace::Closed,
+        times: None,
+        admin_token: ADMIN.into(),
+        payment_token: "tok_approve".into(),
+    };
+    let verdict = replay(&settings).await.expect("a replay");
+    open.close().await;
+    if !verdict.holds() {
+        println!("{verdict}");
+    }
+    verdict
+}
+
 fn main() {
     let length = support::length();
     let runtime = support::runtime();
@@ -83,6 +118,24 @@ fn main() {
             count(per_second),
             format!("at least {}: {reached}; {cpu_us:.1} us of cpu each", count(least)),
         ]);
+    }
+    match std::env::var_os("DOORBUSTER_TRACE") {
+        None => println!("skipped: set DOORBUSTER_TRACE to a file of sales to replay it"),
+        Some(file) => {
+            let verdict = runtime.block_on(sales(file.into()));
+            let Verdict { baskets, lines, returns, .. } = verdict;
+            let differences = format!("differences: {}", verdict.differences.len());
+            rows.push(vec![
+                format!("lines of recorded sales over HTTP, {lines} and {returns} returns"),
+                count(verdict.lines_per_second),
+                differences.clone(),
+            ]);
+            rows.push(vec![
+                format!("the same in baskets, {baskets}"),
+                count(verdict.baskets_per_second),
+                differences,
+            ]);
+        }
     }
     table("checkout: per second", &["what", "figure", "asked"], &rows);
 }

@@ -13,55 +13,17 @@
 mod support;
 
 use bytes::Bytes;
-use doorbuster::{
-    http::{self, Door, DoorSettings, Server, server},
-    load::{
-        Client, Script, Target,
-        contract::Line,
-        scripts::{Baskets, Buy, Get, Post},
-    },
+use doorbuster::load::{
+    Client, Script, Target,
+    contract::Line,
+    scripts::{Baskets, Buy, Get, Post},
 };
 use hyper::header::{ACCEPT_ENCODING, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use std::time::Duration;
-use support::{Figure, House, count, median, ratio, table};
-use tokio::{sync::oneshot, task::JoinHandle};
+use support::{Figure, count, listening::Open, median, ratio, table};
 
 /// Connections of each measurement.
 const CONNECTIONS: usize = 256;
-
-/// A shop that listens.
-struct Open {
-    house: House,
-    target: Target,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<()>,
-}
-
-impl Open {
-    async fn new() -> Open {
-        let house = House::with_skus(1).await;
-        house.list_products(60).await;
-        let any = "127.0.0.1:0".parse().expect("an address");
-        let listener = server::listen(any).expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let target = Target::parse(&format!("http://{address}")).expect("a target");
-        let metrics = http::install_metrics();
-        let settings = DoorSettings { metrics, ..DoorSettings::new("the-admin-token") };
-        let door = Door::new(house.shop.clone(), settings);
-        let server = Server::start(listener, 10_000);
-        server.open(door.router_with_noop());
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async { drop(stopped.await) };
-        let serving = tokio::spawn(server.serve(door, stopped));
-        Open { house, target, stop, serving }
-    }
-
-    async fn close(self) {
-        drop(self.stop);
-        self.serving.await.expect("an orderly end");
-        self.house.close().await;
-    }
-}
 
 async fn rate(script: impl Script, time: Duration) -> f64 {
     Figure::of(script, CONNECTIONS, time).await.per_second
@@ -100,7 +62,8 @@ fn main() {
     let mut seen: Vec<(&str, Vec<f64>)> = vec![];
     for round in 0..length.rounds {
         runtime.block_on(async {
-            let open = Open::new().await;
+            let open = Open::with_skus(1).await;
+            open.house.list_products(60).await;
             let target = &open.target;
             let sku = support::sku("SKU-0");
             let line = || Line { sku: sku.clone(), units: 1 };

@@ -14,6 +14,7 @@ mod money;
 mod orders;
 mod replay;
 mod report;
+mod returns;
 mod stock;
 mod store;
 

@@ -8,6 +8,7 @@
 
 pub mod bare;
 pub mod guests;
+pub mod listening;
 pub mod raw;
 pub mod server;
 pub mod watchers;

@@ -65,8 +65,8 @@ pub enum Message {
     Read { baton: Baton<OrderAnswer>, settled: bool },
     /// Tell this listener of each change.
     Follow(mpsc::UnboundedSender<Order>),
-    /// Call it off.
-    Cancel { context: Context, baton: Baton<OrderAnswer> },
+    /// Somebody at the door wants something of it.
+    Command { command: Command, context: Context, baton: Baton<OrderAnswer> },
     /// Don't wait for the next retry.
     Retry(Baton<OrderAnswer>),
 }
@@ -77,9 +77,9 @@ impl shell::Message for Message {
             Message::Place { caller: Some(caller), .. } | Message::Again(caller) => {
                 caller.fail(fault);
             }
-            Message::Read { baton, .. } | Message::Cancel { baton, .. } | Message::Retry(baton) => {
-                baton.send(Err(fault));
-            }
+            Message::Read { baton, .. }
+            | Message::Command { baton, .. }
+            | Message::Retry(baton) => baton.send(Err(fault)),
             Message::Place { .. }
             | Message::TookOver { .. }
             | Message::SkuAnswered { .. }
@@ -93,9 +93,9 @@ impl shell::Message for Message {
     fn is_abandoned(&self) -> bool {
         match self {
             Message::Again(caller) => caller.is_dropped(),
-            Message::Read { baton, .. } | Message::Cancel { baton, .. } | Message::Retry(baton) => {
-                baton.is_dropped()
-            }
+            Message::Read { baton, .. }
+            | Message::Command { baton, .. }
+            | Message::Retry(baton) => baton.is_dropped(),
             Message::Place { .. }
             | Message::TookOver { .. }
             | Message::SkuAnswered { .. }
@@ -165,14 +165,15 @@ impl Role for Actor {
                 self.show(&follower, turn);
                 self.followers.push(follower);
             }
-            Message::Cancel { context, baton } => match turn.decide_once(&Command::Cancel, context)
-            {
-                Ok(accepted) => self.answer(baton, accepted == shell::Accepted::Before, turn),
-                Err(shell::Refused::Rule(refusal)) => {
-                    turn.answer(baton, Ok(Err(cart::Denied::Order(refusal))));
+            Message::Command { command, context, baton } => {
+                match turn.decide_once(&command, context) {
+                    Ok(accepted) => self.answer(baton, accepted == shell::Accepted::Before, turn),
+                    Err(shell::Refused::Rule(refusal)) => {
+                        turn.answer(baton, Ok(Err(cart::Denied::Order(refusal))));
+                    }
+                    Err(shell::Refused::Fault(fault)) => turn.answer(baton, Err(fault)),
                 }
-                Err(shell::Refused::Fault(fault)) => turn.answer(baton, Err(fault)),
-            },
+            }
             Message::Retry(baton) => {
                 (self.tries, self.call_at) = (0, None);
                 self.answer(baton, false, turn);
@@ -191,6 +192,10 @@ impl Role for Actor {
                 Obligation::HandBack => self.ask_skus(ForOrder::HandBack, turn),
                 Obligation::Return => self.ask_skus(ForOrder::Return, turn),
                 Obligation::Forget => self.ask_skus(ForOrder::Forget, turn),
+                Obligation::TakeBack(number) => self.ask_to_take_back(number, turn),
+                Obligation::ForgetReturn(number) => {
+                    self.ask_skus(ForOrder::ForgetReturn { number }, turn);
+                }
                 Obligation::Reopen => self.reopen_cart(turn),
             }
         }
@@ -224,11 +229,9 @@ impl Actor {
         self.call.take_if(|(_, since)| paying::is_lost(*since, now));
     }
 
-    /// Asks every SKU of the order, once, and those that don't answer again.
+    /// Asks every SKU that the wish is about, once, and those that don't answer again.
     fn ask_skus(&mut self, wish: ForOrder, turn: &mut Turn<Self>) {
-        let Some(placement) = turn.state().placement() else { return };
-        let units = placement.items.iter().map(|item| (item.sku.clone(), item.units));
-        let units: Vec<(Sku, u32)> = units.collect();
+        let units = turn.state().units_of(wish.into());
         let skus = match &mut self.gather {
             Some(gather) if gather.what == wish => gather.overdue(turn.now()),
             _ => {
@@ -267,8 +270,15 @@ impl Actor {
             (ForOrder::Commit, None) => Command::RecordCommitted,
             (ForOrder::HandBack | ForOrder::Return, _) => Command::RecordReturned,
             (ForOrder::Forget, _) => Command::RecordForgotten,
+            (ForOrder::TakeBack { number, .. }, _) => Command::RecordStocked { number },
+            (ForOrder::ForgetReturn { number }, _) => Command::RecordReturnForgotten { number },
         };
         turn.record(&command, By::Order(self.id));
+    }
+
+    fn ask_to_take_back(&mut self, number: u32, turn: &mut Turn<Self>) {
+        let restock = turn.state().return_of(number).is_some_and(|back| back.restock);
+        self.ask_skus(ForOrder::TakeBack { number, restock }, turn);
     }
 
     fn reopen_cart(&mut self, turn: &mut Turn<Self>) {
@@ -310,6 +320,8 @@ impl From<ForOrder> for Obligation {
             ForOrder::HandBack => Obligation::HandBack,
             ForOrder::Return => Obligation::Return,
             ForOrder::Forget => Obligation::Forget,
+            ForOrder::TakeBack { number, .. } => Obligation::TakeBack(number),
+            ForOrder::ForgetReturn { number } => Obligation::ForgetReturn(number),
         }
     }
 }

@@ -27,6 +27,10 @@ pub enum ForOrder {
     Return,
     /// The answer to `Return` is recorded.
     Forget,
+    /// Sold units came back, under this number.
+    TakeBack { number: u32, restock: bool },
+    /// The answer to this `TakeBack` is recorded.
+    ForgetReturn { number: u32 },
 }
 
 /// What a product wants of a SKU.
@@ -274,6 +278,10 @@ impl Actor {
             ForOrder::HandBack => Command::HandBack { order },
             ForOrder::Return => Command::Return { order, units },
             ForOrder::Forget => Command::Forget { order },
+            ForOrder::TakeBack { number, restock } => {
+                Command::TakeBack { order, number, units, restock }
+            }
+            ForOrder::ForgetReturn { number } => Command::ForgetReturn { order, number },
         };
         let context = turn.context(By::Order(order));
         let result = match turn.decide(&command, context) {

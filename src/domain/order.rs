@@ -1,13 +1,18 @@
 //! One order: from placed to confirmed, and every way out of it.
 //!
 //! An order exists once all its stock is taken over. Then: authorise, commit stock, capture; undo
-//! in reverse. Invariants: never paid without stock, never two captures, and whatever is recorded
-//! late is undone.
+//! in reverse. What was confirmed may come back, some units at a time. Invariants: never paid
+//! without stock, never two captures, and whatever is recorded late is undone.
 
 mod decide;
 mod evolve;
+mod returns;
+mod step;
 #[cfg(test)]
 mod tests;
+
+pub use returns::{Back, Return};
+pub use step::{Outcome, Step};
 
 use super::{
     CartId, Kind, Money, Sealed, Sku, Time,
@@ -16,59 +21,6 @@ use super::{
     sku::Buyer,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// A call to the payment provider. Each happens at most once per order: order and step are the
-/// provider's idempotency key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// Set the money aside.
-    Authorise,
-    /// Take what was set aside.
-    Capture,
-    /// Let go what was set aside. A provider that has nothing set aside says so, and declines a
-    /// later `Authorise` of this order; one that has captured declines.
-    Void,
-    /// Give back what was taken.
-    Refund,
-}
-
-impl Step {
-    /// All of them, in the order in which an order can meet them.
-    pub const ALL: [Step; 4] = [Step::Authorise, Step::Capture, Step::Void, Step::Refund];
-
-    /// The lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Step::Authorise => "authorise",
-            Step::Capture => "capture",
-            Step::Void => "void",
-            Step::Refund => "refund",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What became of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Done, under the provider's reference.
-    Approved { reference: String },
-    /// A `Void` that found nothing set aside.
-    NothingToVoid,
-    /// Refused for good.
-    Declined { reason: String },
-    /// No answer came; the provider must be asked before anything else.
-    Unknown,
-    /// The provider was asked and never saw the step.
-    NotSeen,
-}
 
 /// One line of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +75,12 @@ pub enum Command {
     RecordReopened,
     /// The buyer or an admin wants it undone.
     Cancel,
+    /// Units came back: give their money back, too.
+    TakeBack { items: Vec<Back>, reason: Option<String>, restock: bool },
+    /// Every SKU has the units of this return.
+    RecordStocked { number: u32 },
+    /// Every SKU forgot this return.
+    RecordReturnForgotten { number: u32 },
     /// Retries have gone on for long.
     FlagForReview { reason: String },
 }
@@ -131,24 +89,58 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     Placed(Box<Placement>),
-    Authorised { reference: String },
-    PaymentDeclined { reason: String },
-    PaymentUnknown { step: Step },
-    PaymentNotSeen { step: Step },
+    Authorised {
+        reference: String,
+    },
+    PaymentDeclined {
+        reason: String,
+    },
+    PaymentUnknown {
+        step: Step,
+    },
+    PaymentNotSeen {
+        step: Step,
+    },
     StockCommitted {},
-    StockLost { sku: Sku },
-    Captured { reference: String },
-    CaptureFailed { reason: String },
+    StockLost {
+        sku: Sku,
+    },
+    Captured {
+        reference: String,
+    },
+    CaptureFailed {
+        reason: String,
+    },
     Voided {},
     NothingToVoid {},
-    VoidRefused { reason: String },
+    VoidRefused {
+        reason: String,
+    },
     Refunded {},
     StockReturned {},
     StockForgotten {},
     CartReopened {},
     Cancelled {},
     Expired {},
-    FlaggedForReview { reason: String },
+    FlaggedForReview {
+        reason: String,
+    },
+    ReturnAccepted {
+        number: u32,
+        items: Vec<Back>,
+        amount: Money,
+        reason: Option<String>,
+        restock: bool,
+    },
+    ReturnRefunded {
+        number: u32,
+    },
+    ReturnStocked {
+        number: u32,
+    },
+    ReturnForgotten {
+        number: u32,
+    },
 }
 
 impl machine::Event for Event {
@@ -162,9 +154,14 @@ pub enum Refusal {
     UnknownOrder,
     /// It has left the house.
     TooLate,
+    /// Nothing was sold to it, or all of it is undone.
+    NotConfirmed,
+    /// Fewer units of this line are left with the buyer than should come back.
+    NotReturnable { sku: Sku, left: u32 },
 }
 
-/// What an order still owes; a SKU obligation goes to the SKU of every item.
+/// What an order still owes; a SKU obligation goes to the SKU of every item that
+/// it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Obligation {
     /// To the provider: do this.
@@ -179,6 +176,10 @@ pub enum Obligation {
     Return,
     /// To the SKUs: the answer to `Return` is recorded.
     Forget,
+    /// To the SKUs of this return: its units came back.
+    TakeBack(u32),
+    /// To the SKUs of this return: the answer to `TakeBack` is recorded.
+    ForgetReturn(u32),
     /// To the cart: take changes again.
     Reopen,
 }
@@ -205,6 +206,8 @@ pub enum Status {
     Expired,
     /// Called off.
     Cancelled,
+    /// It was confirmed, and every unit came back.
+    Returned,
 }
 
 /// Where the money is.
@@ -274,6 +277,8 @@ pub struct State {
     stock: Stock,
     /// Which lines the cart finds lapsed when it reopens; `None` once it has.
     reopen: Option<Lapsed>,
+    #[serde(default)]
+    returns: Vec<Return>,
     flagged: Option<String>,
     timeline: Vec<Milestone>,
 }
@@ -327,7 +332,19 @@ impl State {
     }
 
     fn ended(&self) -> bool {
-        matches!(self.status, Status::Declined | Status::Expired | Status::Cancelled)
+        match self.status {
+            Status::Placed | Status::Confirmed => false,
+            Status::Declined | Status::Expired | Status::Cancelled | Status::Returned => true,
+        }
+    }
+
+    /// How much a step moves; `None` without a placement.
+    pub fn amount_of(&self, step: Step) -> Option<Money> {
+        match step {
+            Step::Authorise | Step::Capture | Step::Void => Some(self.placement()?.total),
+            Step::Refund => self.rest(),
+            Step::RefundPart(number) => Some(self.return_of(number)?.amount),
+        }
     }
 }
 

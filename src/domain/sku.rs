@@ -139,6 +139,9 @@ pub struct State {
     /// The end of every claim above.
     deadlines: BTreeSet<(Time, Holder)>,
     ended: BTreeMap<Holder, Memory>,
+    /// Returns by order and number that were taken back, until the order has recorded that.
+    #[serde(default)]
+    taken_back: BTreeSet<(OrderId, u32)>,
     /// When to forget which of `ended`.
     forget: BTreeSet<(Time, Holder)>,
 }

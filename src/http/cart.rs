@@ -4,7 +4,7 @@ use super::{
     Door,
     extract::Call,
     orders::order_body,
-    problem::{Code, Problem},
+    problem::{Problem, key_required},
     reply::{Answer, json, locate, mark_replayed},
 };
 use crate::{
@@ -99,10 +99,7 @@ pub async fn read(door: Door, call: Call) -> Answer {
 
 /// `POST /api/cart/checkout`
 pub async fn check_out(door: Door, call: Call) -> Answer {
-    let Some(key) = call.key()? else {
-        let detail = "send a fresh Idempotency-Key, and the same one with each repeat";
-        return Err(Problem::new(Code::KeyRequired, detail));
-    };
+    let Some(key) = call.key()? else { return Err(key_required()) };
     let cart = door.cart(call.headers())?;
     let details: Details = call.json()?;
     let wait = preferred_wait(call.headers());

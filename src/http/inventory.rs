@@ -23,7 +23,7 @@ use std::sync::Arc;
 const MAX_LOCATION_BYTES: usize = 64;
 
 /// The longest reason or reference, in bytes.
-const MAX_TEXT_BYTES: usize = 500;
+pub(super) const MAX_TEXT_BYTES: usize = 500;
 
 /// Stock of a SKU as everybody reads it.
 #[derive(Debug, Serialize)]
@@ -227,7 +227,7 @@ fn check_units(units: u64, least: u64) -> Result<(), Problem> {
     Err(Problem::invalid("/units", format!("must be a whole number from {least} to {MAX_UNITS}")))
 }
 
-fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
+pub(super) fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
     if !text.trim().is_empty() && text.len() <= most && !text.contains(char::is_control) {
         return Ok(());
     }

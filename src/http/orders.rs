@@ -3,6 +3,8 @@
 use super::{
     Door, coding,
     extract::Call,
+    inventory::{MAX_TEXT_BYTES, check_text},
+    problem::{Problem, key_required},
     reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
 };
 use crate::{
@@ -13,11 +15,11 @@ use crate::{
     shop::{
         Access, Shop,
         lists::Ordered,
-        orders::{Contact, Gift, Order},
+        orders::{Back, Contact, Gift, Order, Returned},
     },
 };
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What a list calls an order that is shut out.
@@ -45,6 +47,7 @@ pub(super) struct OrderBody<'a> {
     items: Vec<ItemBody<'a>>,
     total: Option<Money>,
     gift: Option<Gift>,
+    returns: Vec<ReturnBody<'a>>,
     timeline: Cow<'a, [Milestone]>,
     /// Who bought and where to send it: for the admin only, and `null` once the buyer is erased.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +66,40 @@ struct ItemBody<'a> {
     total: Option<Money>,
 }
 
+/// Units of it that came back.
+#[derive(Debug, Serialize)]
+struct ReturnBody<'a> {
+    number: u32,
+    at: Time,
+    items: &'a [Back],
+    amount: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    refunded: bool,
+}
+
+/// What came back, as the admin says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parcel {
+    items: Vec<Line>,
+    reason: Option<String>,
+    #[serde(default = "yes")]
+    restock: bool,
+}
+
+/// Units of one line that came back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    sku: Sku,
+    units: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+
 pub(super) fn order_body<'a>(
     shop: &Shop,
     order: &'a Order,
@@ -77,6 +114,14 @@ pub(super) fn order_body<'a>(
         price: item.price,
         total: item.price.times(item.units),
     });
+    let returns = state.returns().iter().map(|back| ReturnBody {
+        number: back.number,
+        at: back.at,
+        items: &back.items,
+        amount: back.amount,
+        reason: back.reason.as_deref(),
+        refunded: back.refunded,
+    });
     OrderBody {
         id: order.id,
         status: Standing::Known(state.status()),
@@ -85,6 +130,7 @@ pub(super) fn order_body<'a>(
         items: items.collect(),
         total: state.placement().map(|placement| placement.total),
         gift: shop.gift(order),
+        returns: returns.collect(),
         timeline: state.timeline().into(),
         contact: None,
         access_token,
@@ -114,6 +160,7 @@ fn shut_out_body<'a>(id: OrderId, at: Time) -> OrderBody<'a> {
         items: vec![],
         total: None,
         gift: None,
+        returns: vec![],
         timeline: vec![Milestone { at, what: "placed".to_owned() }].into(),
         contact: Some(None),
         access_token: None,
@@ -154,6 +201,29 @@ pub async fn cancel(door: Door, mut call: Call) -> Answer {
     let order = door.shop().cancel_order(id, by, call.key()?).await?;
     let status = if order.state.settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = json(status, &body_for(access, door.shop(), &order));
+    mark_replayed(&mut response, order.replayed);
+    Ok(response)
+}
+
+/// `POST /api/orders/{id}/returns`
+pub async fn take_back(door: Door, mut call: Call) -> Answer {
+    let id: OrderId = call.id().await?;
+    door.admin(call.headers())?;
+    let Some(key) = call.key()? else { return Err(key_required()) };
+    let Parcel { items, reason, restock } = call.json()?;
+    if let Some(reason) = &reason {
+        check_text("/reason", reason, MAX_TEXT_BYTES)?;
+    }
+    if items.is_empty() {
+        return Err(Problem::invalid("/items", "names what came back: at least one line"));
+    }
+    if let Some(index) = items.iter().position(|line| line.units == 0) {
+        return Err(Problem::invalid(format!("/items/{index}/units"), "must be at least 1"));
+    }
+    let items = items.into_iter().map(|Line { sku, units }| Back { sku, units }).collect();
+    let order = door.shop().return_units(id, Returned { items, reason, restock }, key).await?;
+    let status = if order.state.settled() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let mut response = json(status, &order_body(door.shop(), &order, None));
     mark_replayed(&mut response, order.replayed);
     Ok(response)
 }

@@ -70,6 +70,7 @@ codes! {
     HandleTaken CONFLICT "handle-taken" "The handle names another product";
     WouldGoNegative CONFLICT "would-go-negative" "Fewer units are there than should go";
     NotForSale CONFLICT "not-for-sale" "It is archived";
+    NotReturnable CONFLICT "not-returnable" "The order has fewer units than should come back";
     TooLate CONFLICT "too-late" "The order has left the house";
     InProgress CONFLICT "in-progress" "The first command is still on its way";
     PreconditionFailed PRECONDITION_FAILED "precondition-failed" "It has changed since it was read";
@@ -95,6 +96,8 @@ struct Hints {
     opens_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,6 +208,16 @@ impl From<Error> for Problem {
             Error::Order(order::Refusal::TooLate) => {
                 Problem::new(Code::TooLate, "it was shipped; send it back instead")
             }
+            Error::Order(order::Refusal::NotConfirmed) => {
+                Problem::new(Code::NotReturnable, "only what was paid for and sold can come back")
+            }
+            Error::Order(order::Refusal::NotReturnable { sku, left }) => {
+                let detail = format!("its buyer has {left} units of {sku} left");
+                Problem::new(Code::NotReturnable, detail).with(|hints| {
+                    hints.sku = Some(sku.to_string());
+                    hints.left = Some(left);
+                })
+            }
             Error::Product(refusal) => refusal.into(),
             Error::HandleTaken(id) => {
                 let problem = Problem::new(Code::HandleTaken, format!("{id} has this handle"));
@@ -305,6 +318,11 @@ impl From<Fault> for Problem {
         };
         Problem::new(code, fault.to_string())
     }
+}
+
+pub(super) fn key_required() -> Problem {
+    let detail = "send a fresh Idempotency-Key, and the same one with each repeat";
+    Problem::new(Code::KeyRequired, detail)
 }
 
 fn not_found(what: &str) -> Problem {

@@ -40,6 +40,7 @@ fn map() -> Router<Door> {
         .route("/api/orders", read(orders::list))
         .route("/api/orders/{id}", read(orders::read))
         .route("/api/orders/{id}/cancel", post("cancel", orders::cancel))
+        .route("/api/orders/{id}/returns", post("take-back", orders::take_back))
         .route("/api/orders/{id}/retry", post("retry", orders::retry))
         .route("/api/quarantine", read(operate::quarantined))
         .route("/api/quarantine/{entity}/release", post("release", operate::release))

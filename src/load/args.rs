@@ -27,7 +27,8 @@ use std::{
 /// the shop says. Without --sku the rush makes a product of its own to race for.
 ///
 /// With --trace, recorded sales are bought again instead: a SKU for each stock code and price, a
-/// cart for each invoice, and units and money per SKU compared with the file's.
+/// cart for each invoice, a return for what a cancelling invoice takes back of what the same
+/// customer bought before, and units and money per SKU compared with the file's.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -72,26 +73,36 @@ pub struct Args {
     #[arg(conflicts_with = "sku")]
     units: NonZeroU32,
 
-    /// Let this many shoppers arrive each second, whether or not the shop keeps up; latencies
-    /// count from their arrival. Without it each connection's next shopper comes when the last is
-    /// done
-    #[arg(long, help_heading = "Race", value_name = "PER_SECOND")]
+    /// Let this many shoppers, or invoices of a trace, arrive each second, whether or not the shop
+    /// keeps up; latencies count from their arrival. Without it each connection's next shopper
+    /// comes when the last is done
+    #[arg(long, value_name = "PER_SECOND")]
     rate: Option<NonZeroU32>,
 
     /// Buy recorded sales again: gzip CSV with the columns `InvoiceNo`, `StockCode`,
-    /// `Description`, `Quantity`, `UnitPrice`
+    /// `Description`, `Quantity`, `UnitPrice`; with `CustomerID`, what cancelling invoices take
+    /// back comes back, and --pace needs `InvoiceDate`
     #[arg(long, help_heading = "Trace", value_name = "FILE.csv.gz")]
-    #[arg(conflicts_with_all = ["sku", "shoppers", "units_each", "units", "rate"])]
+    #[arg(conflicts_with_all = ["sku", "shoppers", "units_each", "units"])]
     trace: Option<PathBuf>,
 
     /// How many invoices of the trace, from its start; 0 is all
     #[arg(long, help_heading = "Trace", value_name = "N", default_value = "0", requires = "trace")]
     invoices: usize,
 
-    /// `as-fast`, or the baskets that arrive each second
-    #[arg(long, help_heading = "Trace", default_value = "as-fast", value_parser = pace)]
-    #[arg(requires = "trace")]
-    pace: Pace,
+    /// `as-fast`, or the file's own time sped up so many times
+    #[arg(long, help_heading = "Trace", value_name = "TIMES", default_value = "as-fast")]
+    #[arg(value_parser = tempo, requires = "trace", conflicts_with = "rate")]
+    pace: Tempo,
+}
+
+/// How fast the time of a file passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tempo {
+    /// As fast as the connections go.
+    AsFast,
+    /// So many times as fast as it did.
+    Times(NonZeroU32),
 }
 
 const EXAMPLES: &str = "\
@@ -105,6 +116,8 @@ Examples:
       2,000 shoppers arrive each second, whatever the shop does
   doorbuster rush --trace sales.csv.gz --invoices 2000
       the first 2,000 invoices bought again: ends with `differences: 0`
+  doorbuster rush --trace sales.csv.gz --pace 86400
+      all of them, each day of the file in a second
 
 Exit codes: 0 all holds, 1 something differs, 2 it could not be run or judged.";
 
@@ -115,11 +128,11 @@ fn sku() -> impl clap::builder::TypedValueParser<Value = Sku> {
     })
 }
 
-fn pace(text: &str) -> Result<Pace, &'static str> {
+fn tempo(text: &str) -> Result<Tempo, &'static str> {
     if text == "as-fast" {
-        return Ok(Pace::Closed);
+        return Ok(Tempo::AsFast);
     }
-    text.parse().map(Pace::Open).map_err(|_| "write `as-fast` or a whole number of baskets/s")
+    text.parse().map(Tempo::Times).map_err(|_| "write `as-fast` or a whole number of times")
 }
 
 /// Why a rush could not be run or judged.
@@ -185,7 +198,11 @@ async fn run_trace(args: &Args) -> Result<bool, Error> {
         file: args.trace.clone().unwrap_or_default(),
         invoices: args.invoices,
         connections: args.connections.get(),
-        pace: args.pace,
+        pace: args.rate.map_or(Pace::Closed, Pace::Open),
+        times: match args.pace {
+            Tempo::AsFast => None,
+            Tempo::Times(times) => Some(times),
+        },
         admin_token: args.admin_token()?,
         payment_token: args.token.clone(),
     })
@@ -314,6 +331,7 @@ mod tests {
             "--sku A --units 5",
             "--trace f --sku A",
             "--pace 5",
+            "--trace f --pace 5 --rate 5",
             "--trace f --pace slow",
             "--shoppers 0",
             "--sku A@B",
@@ -321,9 +339,8 @@ mod tests {
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(
-            parse("--trace f --pace 5").unwrap().pace,
-            Pace::Open(NonZeroU32::new(5).unwrap())
-        );
+        let sped_up = parse("--trace f --pace 5").unwrap().pace;
+        assert_eq!(sped_up, Tempo::Times(NonZeroU32::new(5).unwrap()));
+        assert_eq!(parse("--trace f --rate 5").unwrap().pace, Tempo::AsFast);
     }
 }

@@ -147,6 +147,7 @@ mod tests {
             payment_status: "captured".to_owned(),
             items: vec![item],
             total: usd(1000),
+            returns: vec![],
             access_token: None,
         }
     }

@@ -95,8 +95,8 @@ pub struct NewVariant {
     pub units: u64,
 }
 
-/// Units of a SKU, as added to a cart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Units of a SKU, as added to a cart or sent back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// Which.
     pub sku: Sku,
@@ -160,6 +160,9 @@ pub struct Order {
     pub items: Vec<Item>,
     /// What it costs.
     pub total: Money,
+    /// What came back of it.
+    #[serde(default)]
+    pub returns: Vec<Returned>,
     /// The key to read it again; given at checkout.
     pub access_token: Option<String>,
 }
@@ -169,6 +172,29 @@ impl Order {
     pub fn is_settled_well(&self) -> bool {
         self.status == "confirmed" && self.payment_status == "captured"
     }
+
+    /// Whether it was bought and paid, and all of it came back.
+    pub fn is_returned_well(&self) -> bool {
+        self.status == "returned" && self.payment_status == "refunded"
+    }
+}
+
+/// Units of an order that came back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Returned {
+    /// Which, and how many of each.
+    pub items: Vec<Line>,
+    /// What they cost.
+    pub amount: Money,
+    /// Whether that was given back.
+    pub refunded: bool,
+}
+
+/// Units to take back.
+#[derive(Debug, Serialize)]
+pub struct Parcel<'a> {
+    /// Which, and how many of each.
+    pub items: &'a [Line],
 }
 
 /// A line of an order.

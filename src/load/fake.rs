@@ -1,6 +1,10 @@
 //! A tiny shop for the generator's own tests: just enough of the contract, in memory, and able to
 //! be wrong in named ways. Without a flaw it keeps the contract.
 
+mod line;
+
+pub(super) use line::{behind_a_bad_line, behind_a_line_that_ends};
+
 use super::target::Target;
 use axum::{
     Json, Router,
@@ -12,16 +16,9 @@ use axum::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::net::TcpListener;
 
 /// The admin token of every fake.
 pub(super) const ADMIN: &str = "fake-admin";
@@ -48,6 +45,10 @@ pub(super) enum Flaw {
     Crashes,
     /// Says sold-out while there is stock.
     TurnsAway,
+    /// Refunds a cent less than came back.
+    Shortchanges,
+    /// Does not put what came back into stock.
+    KeepsReturns,
 }
 
 #[derive(Clone, Default)]
@@ -117,73 +118,12 @@ impl Fake {
             .route("/api/cart", post(add))
             .route("/api/cart/checkout", post(checkout))
             .route("/api/orders/{id}", get(order))
+            .route("/api/orders/{id}/returns", post(take_back))
             .with_state(door);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Fake { target: Target::parse(&url).unwrap() }
-    }
-}
-
-/// The fake behind a line that breaks instead of bringing every seventh answer.
-pub(super) async fn behind_a_bad_line(fake: &Fake) -> Target {
-    behind_a_line(fake, |answer| answer % 7 == 6, false).await
-}
-
-/// The fake behind a line that breaks for good after so many answers, as if the shop had gone.
-pub(super) async fn behind_a_line_that_ends(fake: &Fake, answers: u32) -> Target {
-    behind_a_line(fake, move |answer| answer >= answers, true).await
-}
-
-/// Whether a line breaks instead of bringing this answer, counted from 0.
-trait Breaks: Fn(u32) -> bool + Copy + Send + 'static {}
-impl<F: Fn(u32) -> bool + Copy + Send + 'static> Breaks for F {}
-
-async fn behind_a_line(fake: &Fake, breaks: impl Breaks, for_good: bool) -> Target {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = Target::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let behind = fake.target.authority().to_owned();
-    tokio::spawn(async move {
-        let answers = Arc::new(AtomicU32::new(0));
-        let mut carried = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => {
-                    let far = TcpStream::connect(&behind).await.unwrap();
-                    carried.spawn(carry(accepted.unwrap().0, far, Arc::clone(&answers), breaks));
-                }
-                Some(_) = carried.join_next() => {
-                    if for_good && breaks(answers.load(Ordering::Relaxed)) {
-                        return; // nobody listens any more, and every connection is closed
-                    }
-                }
-            }
-        }
-    });
-    target
-}
-
-/// Carries requests there and answers back, one read at a time.
-async fn carry(
-    mut near: TcpStream,
-    mut far: TcpStream,
-    answers: Arc<AtomicU32>,
-    breaks: impl Breaks,
-) {
-    let (mut request, mut answer) = ([0; 16 << 10], [0; 16 << 10]);
-    loop {
-        tokio::select! {
-            read = near.read(&mut request) => match read {
-                Ok(1..) => far.write_all(&request[..read.unwrap()]).await.unwrap(),
-                _ => return,
-            },
-            read = far.read(&mut answer) => match read {
-                Ok(1..) if !breaks(answers.fetch_add(1, Ordering::Relaxed)) => {
-                    near.write_all(&answer[..read.unwrap()]).await.unwrap();
-                }
-                _ => return,
-            },
-        }
     }
 }
 
@@ -326,7 +266,7 @@ fn settle(shop: &mut Shop, flaw: Flaw, cart: &str, checkout: &Value) -> Value {
     };
     let order = json!({
         "id": format!("ord_{number}"), "status": status, "payment_status": payment,
-        "needs_review": false, "items": items, "gift": null, "timeline": [],
+        "needs_review": false, "items": items, "gift": null, "timeline": [], "returns": [],
         "total": {"amount_minor": total, "currency": currency},
         "access_token": format!("key-{number}"),
     });
@@ -351,4 +291,48 @@ async fn order(State(door): State<Door>, headers: HeaderMap, Path(id): Path<Stri
         shop.orders[number]["payment_status"] = "captured".into();
     }
     Json(shop.orders[number].clone()).into_response()
+}
+
+async fn take_back(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Json(parcel): Json<Value>,
+) -> Response {
+    if let Some(busy) = door.busy() {
+        return busy;
+    }
+    assert_eq!(header(&headers, "authorization"), Some(format!("Bearer {ADMIN}")));
+    let key = (id.clone(), header(&headers, "idempotency-key").unwrap());
+    let mut shop = door.shop();
+    let number: usize = id.strip_prefix("ord_").unwrap().parse().unwrap();
+    let Shop { stock, orders, remembered, .. } = &mut *shop;
+    let order = &mut orders[number];
+    assert_ne!(order["status"], "placed", "a return before its order is paid");
+    let mut amount = -i64::from(door.flaw == Flaw::Shortchanges);
+    for back in parcel["items"].as_array().unwrap() {
+        let units = back["units"].as_i64().unwrap();
+        let stock = stock.get_mut(back["sku"].as_str().unwrap()).unwrap();
+        amount += units * stock.price["amount_minor"].as_i64().unwrap();
+        if door.flaw != Flaw::KeepsReturns && !remembered.contains_key(&key) {
+            stock.on_hand += units;
+            stock.sold -= units;
+        }
+    }
+    if !remembered.contains_key(&key) {
+        let money = json!({"amount_minor": amount, "currency": order["total"]["currency"]});
+        let back = json!({"items": parcel["items"], "amount": money, "refunded": true});
+        order["returns"].as_array_mut().unwrap().push(back);
+        remembered.insert(key, (201, Value::Null));
+        let units = |items: &Value| -> i64 {
+            items.as_array().unwrap().iter().map(|item| item["units"].as_i64().unwrap()).sum()
+        };
+        let returns = order["returns"].as_array().unwrap();
+        let back: i64 = returns.iter().map(|back| units(&back["items"])).sum();
+        if units(&order["items"]) == back {
+            order["status"] = "returned".into();
+            order["payment_status"] = "refunded".into();
+        }
+    }
+    (StatusCode::CREATED, Json(order.clone())).into_response()
 }

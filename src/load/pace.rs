@@ -15,17 +15,19 @@ use tokio::sync::Semaphore;
 const TICK: Duration = Duration::from_micros(200);
 
 /// How turns follow one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Closed loop: a worker takes its next turn as soon as the last is answered.
     Closed,
     /// Open loop: turns arrive at this fixed rate per second.
     Open(NonZeroU32),
+    /// Open loop: each turn is due so long after the start, the earliest first.
+    Listed(Arc<[Duration]>),
 }
 
 impl Pace {
     /// When turn `index` is due after the start; `None` where nothing is scheduled.
-    pub fn due(self, index: u64) -> Option<Duration> {
+    pub fn due(&self, index: u64) -> Option<Duration> {
         match self {
             Pace::Closed => None,
             // Counted from zero each time, so rounding never adds up.
@@ -33,15 +35,23 @@ impl Pace {
                 let nanos = u128::from(index) * 1_000_000_000 / u128::from(rate.get());
                 Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
             }
+            Pace::Listed(dues) => {
+                let due = usize::try_from(index).ok().and_then(|index| dues.get(index));
+                due.or(dues.last()).copied()
+            }
         }
     }
 
     /// How many turns are due before `elapsed` has passed.
-    pub fn arrivals(self, elapsed: Duration) -> Option<u64> {
+    pub fn arrivals(&self, elapsed: Duration) -> Option<u64> {
         match self {
             Pace::Closed => None,
             Pace::Open(rate) => {
                 let count = (elapsed.as_nanos() * u128::from(rate.get())).div_ceil(1_000_000_000);
+                Some(u64::try_from(count).unwrap_or(u64::MAX))
+            }
+            Pace::Listed(dues) => {
+                let count = dues.partition_point(|due| *due < elapsed);
                 Some(u64::try_from(count).unwrap_or(u64::MAX))
             }
         }
@@ -94,7 +104,7 @@ impl Gate {
         let gate = Arc::new(Semaphore::new(0));
         let passing = Arc::downgrade(&gate);
         let beat = move || {
-            beat(&passing, pace, bounds, begun);
+            beat(&passing, &pace, bounds, begun);
             if let Some(gate) = passing.upgrade() {
                 gate.add_permits(workers);
             }
@@ -114,7 +124,7 @@ impl Gate {
 }
 
 /// Adds a permit for each turn as it comes due, until the bounds are met or nobody waits at all.
-fn beat(gate: &Weak<Semaphore>, pace: Pace, bounds: Bounds, begun: Instant) {
+fn beat(gate: &Weak<Semaphore>, pace: &Pace, bounds: Bounds, begun: Instant) {
     let mut passed = 0;
     while let Some(gate) = gate.upgrade() {
         let elapsed = begun.elapsed();
@@ -140,6 +150,17 @@ mod tests {
         assert_eq!(pace.due(0), Some(Duration::ZERO));
         assert_eq!(pace.due(1), Some(Duration::from_nanos(333_333_333)));
         assert_eq!(pace.due(3_000_000), Some(Duration::from_secs(1_000_000)));
+    }
+
+    #[test]
+    fn a_list_is_kept_as_it_is() {
+        let ms = Duration::from_millis;
+        let pace = Pace::Listed([0, 0, 5, 9].map(ms).into());
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|index| pace.due(index)),
+            [0, 0, 5, 9, 9].map(|n| Some(ms(n)))
+        );
+        assert_eq!([0, 1, 5, 6, 99].map(|n| pace.arrivals(ms(n)).unwrap()), [0, 2, 2, 3, 4]);
     }
 
     #[test]

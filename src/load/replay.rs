@@ -1,31 +1,45 @@
-//! Recorded sales bought again: one cart per invoice, then units and money compared per SKU.
+//! Recorded sales bought again: one cart per invoice, a return for what a cancelling invoice takes
+//! back of an earlier one, then units and money compared per SKU.
 //!
 //! Every SKU gets exactly the stock that the trace sells, so a shop that sells one unit twice or
 //! loses one can't end with no difference. The money is summed from what the orders themselves
 //! say, the units from both the orders and the stock.
 
+mod compare;
+mod resell;
+
+pub use compare::Money;
+
 use super::{
-    client::Client,
-    contract::{Inventory, Line, NewProduct, NewVariant},
-    desk::{self, ReadBack},
+    client::{Client, bearer},
+    contract::{Inventory, NewProduct, NewVariant},
+    desk,
     pace::{Bounds, Pace},
     progress::Shown,
     report::Report,
     run::{Plan, run},
-    rush::{confirmed, run_id},
-    scripts::{Baskets, Buy},
+    rush::{confirmed_orders, run_id},
+    shopper,
     target::Target,
-    trace::{self, LeftOut, Sold, Trace},
+    trace::{self, Deed, LeftOut, Sold, Trace},
     unjudged::Unjudged,
 };
 use crate::domain::{Currency, Sku};
+use compare::{compare, counts, expected_stock};
+use resell::{Resell, Terms};
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
+
+/// How often the stock of a SKU is read until what came back is in it, and how far apart.
+const STOCK_READS: u32 = 20;
+const STOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Variants of one product at most, so that its request stays far below the body limit.
 const VARIANTS_MAX: usize = 50;
@@ -55,8 +69,10 @@ pub struct Replay {
     pub invoices: usize,
     /// Connections, the most baskets at once.
     pub connections: usize,
-    /// As fast as the connections go, or baskets at a fixed rate.
+    /// As fast as the connections go, or turns at a fixed rate.
     pub pace: Pace,
+    /// The file's own time instead, so many times as fast.
+    pub times: Option<NonZeroU32>,
     /// What makes the products.
     pub admin_token: String,
     /// The payment simulator's token that every basket is paid with.
@@ -70,6 +86,16 @@ pub struct Verdict {
     pub baskets: usize,
     /// Their lines.
     pub lines: usize,
+    /// Returns of what was bought before.
+    pub returns: usize,
+    /// Lines of the file that they are made of.
+    pub return_lines: u64,
+    /// Lines put into carts per second.
+    pub lines_per_second: f64,
+    /// Baskets bought per second.
+    pub baskets_per_second: f64,
+    /// What the orders say was taken and given back, in minor units.
+    pub money: Money,
     /// SKUs made for them.
     pub skus: usize,
     /// What was not replayed, by reason.
@@ -102,20 +128,26 @@ pub async fn replay(replay: &Replay) -> Result<Verdict, Error> {
     desk::create_products(target, *connections, products, &replay.admin_token, &run_id).await?;
 
     let (baskets, lines) = (trace.invoices.len(), trace.lines());
-    let script = Buy::new(target, baskets_of(&trace), &run_id, &replay.payment_token);
-    let turns = u64::try_from(baskets).unwrap_or(u64::MAX);
+    let terms = Terms {
+        target: target.clone(),
+        run_id,
+        payment_token: replay.payment_token.clone(),
+        admin: bearer(&replay.admin_token).ok_or(desk::Error::Token)?,
+    };
+    let script = Resell::new(terms, &trace);
+    let turns = u64::try_from(trace.deeds.len()).unwrap_or(u64::MAX);
+    let pace = replay.times.map(|times| by_the_files_time(&trace, times));
     let plan = Plan {
-        workers: (*connections).min(baskets),
-        pace: replay.pace,
+        workers: (*connections).min(trace.deeds.len()),
+        pace: pace.unwrap_or_else(|| replay.pace.clone()),
         bounds: Bounds::turns(turns),
     };
-    let shown = Shown::new("baskets", turns);
-    let (report, buyers) = run(&Arc::new(script), &plan, shown.progress()).await;
+    let shown = Shown::new("invoices", turns);
+    let (report, sellers) = run(&Arc::new(script), &plan, shown.progress()).await;
     drop(shown);
 
-    let orders = confirmed(buyers);
-    let skus = trace.sold.keys().cloned().collect();
-    let stock = match desk::inventories(target, *connections, skus).await {
+    let orders = confirmed_orders(sellers.into_iter().flat_map(|seller| seller.orders));
+    let stock = match stock_of(replay, &trace.sold).await {
         Ok(stock) => stock,
         Err(why) => return Err(Unjudged::error(&why, orders.len(), report).into()),
     };
@@ -124,15 +156,58 @@ pub async fn replay(replay: &Replay) -> Result<Verdict, Error> {
     if orders.len() != baskets {
         differences.push(format!("{baskets} baskets, {} confirmed orders", orders.len()));
     }
-    compare(&trace.sold, &orders, &stock.into_iter().collect(), &mut differences);
-    let (skus, left_out) = (trace.sold.len(), trace.left_out);
-    Ok(Verdict { baskets, lines, skus, left_out, differences, report })
+    let returned = report.count("return", "ok");
+    if u64::try_from(trace.returns.len()).ok() != Some(returned) {
+        differences.push(format!("{} returns, {returned} refunded", trace.returns.len()));
+    }
+    let money = compare(&trace.sold, &orders, &stock, &mut differences);
+    Ok(Verdict {
+        baskets,
+        lines,
+        returns: trace.returns.len(),
+        return_lines: trace.return_lines,
+        lines_per_second: report.per_second(report.count("add", "ok")),
+        baskets_per_second: report.per_second(report.count("checkout", "ok")),
+        money,
+        skus: trace.sold.len(),
+        left_out: trace.left_out,
+        differences,
+        report,
+    })
 }
 
-fn baskets_of(trace: &Trace) -> Baskets {
-    let line = |(sku, units): &(Sku, u32)| Line { sku: sku.clone(), units: *units };
-    let invoices = trace.invoices.iter();
-    Baskets::Each(invoices.map(|invoice| invoice.lines.iter().map(line).collect()).collect())
+/// Reads the stock, and once more what a return that was just answered has not reached yet.
+async fn stock_of(
+    replay: &Replay,
+    sold: &BTreeMap<Sku, Sold>,
+) -> Result<HashMap<Sku, Inventory>, desk::Error> {
+    let Replay { target, connections, .. } = replay;
+    let mut stock = HashMap::new();
+    let mut wanted: Vec<Sku> = sold.keys().cloned().collect();
+    for reads in 0..STOCK_READS {
+        if reads > 0 {
+            shopper::wait(STOCK_PAUSE).await;
+        }
+        stock.extend(desk::inventories(target, *connections, wanted).await?);
+        let differs = sold.iter().filter(|(sku, sold)| {
+            sold.returned > 0 && stock.get(*sku).map(counts) != expected_stock(sold)
+        });
+        wanted = differs.map(|(sku, _)| sku.clone()).collect();
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    Ok(stock)
+}
+
+/// When each deed is due if the file's time passes `times` as fast.
+fn by_the_files_time(trace: &Trace, times: NonZeroU32) -> Pace {
+    let first = trace.deeds.first().map_or(0, |(_, at_s)| *at_s);
+    let due = |(_, at_s): &(Deed, i64)| {
+        let seconds = u64::try_from(at_s.saturating_sub(first)).unwrap_or(0);
+        Duration::from_secs(seconds) / times.get()
+    };
+    Pace::Listed(trace.deeds.iter().map(due).collect())
 }
 
 /// A product for each stock code, its prices as variants; several when there are too many.
@@ -170,79 +245,25 @@ fn product(stock_code: &str, variants: &[(&Sku, &Sold)]) -> NewProduct {
     }
 }
 
-/// Units and money per SKU: the file's against the orders' and the stock's.
-fn compare(
-    sold: &BTreeMap<Sku, Sold>,
-    orders: &[ReadBack],
-    stock: &HashMap<Sku, Inventory>,
-    differences: &mut Vec<String>,
-) {
-    let mut bought: HashMap<&Sku, (u64, i128)> = HashMap::new();
-    for ReadBack { told, read } in orders {
-        match read {
-            Ok(read) if read.is_settled_well() => {
-                for item in &read.items {
-                    let (units, amount_minor) = bought.entry(&item.sku).or_default();
-                    *units += u64::from(item.units);
-                    *amount_minor += i128::from(item.units) * i128::from(item.price.amount_minor);
-                }
-                let total: i128 = read
-                    .items
-                    .iter()
-                    .map(|item| i128::from(item.units) * i128::from(item.price.amount_minor))
-                    .sum();
-                if total != i128::from(read.total.amount_minor) {
-                    let said = read.total;
-                    differences.push(format!("{}: items make {total}, total {said}", read.id));
-                }
-            }
-            Ok(read) => differences.push(format!(
-                "{}: told confirmed, reads {}/{}",
-                read.id, read.status, read.payment_status
-            )),
-            Err(reason) => {
-                differences.push(format!("{}: told confirmed, can't be read: {reason}", told.id));
-            }
-        }
-    }
-    for (sku, sold) in sold {
-        let file = (sold.units, sold.amount_minor());
-        let shop = bought.remove(sku).unwrap_or_default();
-        if shop != file {
-            differences.push(format!(
-                "{sku}: the file sells {} units for {}, orders hold {} for {}",
-                file.0, file.1, shop.0, shop.1
-            ));
-        }
-        let left = stock.get(sku).map(|s| (s.sold, s.on_hand, s.reserved, s.free));
-        if left != i64::try_from(sold.units).ok().map(|units| (units, 0, 0, 0)) {
-            differences.push(format!(
-                "{sku}: the file sells all of {} units, the shop's stock says {left:?} \
-                 (sold, on hand, reserved, free)",
-                sold.units
-            ));
-        }
-    }
-    for (sku, (units, _)) in bought {
-        differences.push(format!("{sku}: {units} units ordered that nobody put into a cart"));
-    }
-}
-
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { baskets, lines, skus, left_out, report, .. } = self;
+        let Verdict { baskets, lines, returns, return_lines, skus, left_out, report, .. } = self;
         writeln!(f, "{report}\n")?;
         writeln!(
             f,
             "{baskets} baskets, {lines} lines, {skus} SKUs: {:.1} baskets/s, {:.0} lines/s",
-            report.ok_per_second(),
-            report.per_second(report.count("add", "ok"))
+            self.baskets_per_second, self.lines_per_second
         )?;
+        writeln!(f, "{returns} returns of {return_lines} lines")?;
+        let Money { captured, refunded } = self.money;
+        writeln!(f, "minor units: {captured} captured, {refunded} refunded")?;
         writeln!(
             f,
-            "left out: {} lines of cancellations, {} without a positive quantity, {} without a \
-             price in whole cents, {} unsellable; {} invoices had nothing left to buy",
+            "left out: {} lines of cancellations (in all {} units) that nobody known had bought \
+             before, {} lines without a positive quantity, {} without a price in whole cents, {} \
+             unsellable; {} invoices had nothing left",
             left_out.cancellation_lines,
+            left_out.cancellation_units,
             left_out.no_quantity_lines,
             left_out.no_price_lines,
             left_out.unsellable_lines,
@@ -256,103 +277,4 @@ impl fmt::Display for Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::fake::{ADMIN, Fake, Flaw, behind_a_line_that_ends};
-    use super::super::trace::tests::{SALES, gzipped};
-    use super::*;
-
-    fn settings(fake: &Fake, file: PathBuf, invoices: usize) -> Replay {
-        Replay {
-            target: fake.target.clone(),
-            file,
-            invoices,
-            connections: 4,
-            pace: Pace::Closed,
-            admin_token: ADMIN.into(),
-            payment_token: "tok_approve".into(),
-        }
-    }
-
-    async fn replay_in(flaw: Flaw, times: usize) -> Verdict {
-        let fake = Fake::start(flaw).await;
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sales.csv.gz");
-        std::fs::write(&file, gzipped(SALES)).unwrap();
-        let settings = settings(&fake, file, 0);
-        for _ in 1..times {
-            replay(&settings).await.unwrap();
-        }
-        replay(&settings).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn units_and_money_equal_the_files_also_when_bought_again() {
-        let verdict = replay_in(Flaw::None, 2).await;
-        assert!(verdict.to_string().ends_with("differences: 0"), "{verdict}");
-        assert_eq!((verdict.baskets, verdict.lines, verdict.skus), (3, 6, 4));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_shop_that_goes_away_leaves_what_was_seen() {
-        let fake = Fake::start(Flaw::None).await;
-        let fake = Fake { target: behind_a_line_that_ends(&fake, 9).await };
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sales.csv.gz");
-        std::fs::write(&file, gzipped(SALES)).unwrap();
-        let error = replay(&settings(&fake, file, 0)).await.unwrap_err();
-        let Error::Desk(desk::Error::Unjudged(seen)) = error else { panic!("{error}") };
-        assert_eq!(seen.report.turns, 3, "{seen}");
-        assert!(seen.unjudged.contains("the shop went away"), "{seen}");
-    }
-
-    #[tokio::test]
-    async fn a_busy_shop_changes_nothing() {
-        let verdict = replay_in(Flaw::Busy, 1).await;
-        assert!(verdict.holds(), "{verdict}");
-    }
-
-    #[tokio::test]
-    async fn the_real_trace_is_bought_without_a_difference() {
-        let Some(file) = std::env::var_os("DOORBUSTER_TRACE").map(PathBuf::from) else {
-            eprintln!("skipped: set DOORBUSTER_TRACE to the online-retail file to run it");
-            return;
-        };
-        let fake = Fake::start(Flaw::None).await;
-        let verdict = replay(&settings(&fake, file, 200)).await.unwrap();
-        assert!(verdict.holds(), "{verdict}");
-        assert!(verdict.lines > 2_000 && verdict.left_out.cancellation_lines > 0, "{verdict}");
-    }
-
-    #[tokio::test]
-    async fn every_broken_shop_differs() {
-        for flaw in [
-            Flaw::SellsTwice,
-            Flaw::ForgetsOrders,
-            Flaw::Overcharges,
-            Flaw::Leaks,
-            Flaw::Crashes,
-            Flaw::TurnsAway,
-        ] {
-            let verdict = replay_in(flaw, 1).await;
-            assert!(!verdict.holds(), "{flaw:?}\n{verdict}");
-        }
-    }
-
-    #[test]
-    fn a_stock_code_with_many_prices_is_split_into_products() {
-        let gbp = Currency::parse("GBP").unwrap();
-        let sold = (1..=120).map(|minor| {
-            let sold = Sold {
-                stock_code: "DOT".into(),
-                description: "POSTAGE".into(),
-                price: crate::domain::Money { amount_minor: minor, currency: gbp },
-                units: 1,
-            };
-            (Sku::parse(&format!("DOT-{minor}")).unwrap(), sold)
-        });
-        let products = products(&sold.collect());
-        let sizes: Vec<_> = products.iter().map(|product| product.variants.len()).collect();
-        assert_eq!(sizes, [50, 50, 20]);
-        assert!(products.iter().all(|product| product.title == "POSTAGE"));
-    }
-}
+mod tests;

@@ -50,7 +50,7 @@ pub trait Script: Send + Sync + 'static {
 }
 
 /// How a script is run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Workers, each with its own connection: the most turns in flight.
     pub workers: usize,
@@ -77,11 +77,12 @@ pub async fn run<S: Script>(
     }
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
-    let gate = Gate::open(plan.pace, plan.bounds, plan.workers, begun.into_std());
+    let gate = Gate::open(plan.pace.clone(), plan.bounds, plan.workers, begun.into_std());
     let gate = gate.unwrap_or_else(|error| panic!("no thread to pace by: {error}"));
     let mut tasks = JoinSet::new();
     for worker in ready {
-        let shift = Shift { plan: *plan, begun, next: Arc::clone(&next), gate: gate.clone() };
+        let shift =
+            Shift { plan: plan.clone(), begun, next: Arc::clone(&next), gate: gate.clone() };
         tasks.spawn(work(Arc::clone(script), worker, shift, Arc::clone(progress)));
     }
     let mut report = Report::default();

@@ -103,7 +103,7 @@ pub async fn race(race: &Race) -> Result<Verdict, Error> {
     let script = Buy::new(&race.target, Baskets::Same(lines), &run_id, &race.payment_token);
     let plan = Plan {
         workers: race.connections.min(usize::try_from(race.shoppers).unwrap_or(usize::MAX)),
-        pace: race.pace,
+        pace: race.pace.clone(),
         bounds: Bounds::turns(race.shoppers),
     };
     let shown = Shown::new("shoppers", race.shoppers);
@@ -113,7 +113,7 @@ pub async fn race(race: &Race) -> Result<Verdict, Error> {
     let total = |units: fn(&Buyer) -> u64| buyers.iter().map(units).sum();
     let (held_units, stray_units) =
         (total(|buyer| buyer.held_units), total(|buyer| buyer.stray_units));
-    let orders = confirmed(buyers);
+    let orders = confirmed_orders(buyers.into_iter().flat_map(|buyer| buyer.orders));
     let after = match desk::inventory(&mut client, &sku).await {
         Ok(after) => after,
         Err(why) => return Err(Unjudged::error(&why, orders.len(), report)),
@@ -135,9 +135,8 @@ pub async fn race(race: &Race) -> Result<Verdict, Error> {
 }
 
 /// The orders that their buyers were told are confirmed.
-pub(super) fn confirmed(buyers: Vec<Buyer>) -> Vec<Order> {
-    let orders = buyers.into_iter().flat_map(|buyer| buyer.orders);
-    orders.filter(|order| order.status == "confirmed").collect()
+pub(super) fn confirmed_orders(placed: impl Iterator<Item = Order>) -> Vec<Order> {
+    placed.filter(|order| order.status == "confirmed").collect()
 }
 
 /// The SKU, what a unit costs, and its stock before the race.

@@ -181,6 +181,29 @@ pub async fn read_order(
     answer?.json().map_err(|error| Outcome::Failed(format!("unreadable order: {error}")))
 }
 
+/// Reads an order again until all that came back of it is refunded, or [`SETTLE`] is over.
+pub(super) async fn settle_returns(
+    client: &mut Client,
+    tally: &mut Tally,
+    mut order: Order,
+    token: &str,
+) -> Outcome {
+    let end = Instant::now() + SETTLE;
+    let mut pause = PAUSE;
+    while order.returns.iter().any(|back| !back.refunded) {
+        if Instant::now() >= end {
+            return Outcome::Failed("a return was not refunded in time".to_owned());
+        }
+        wait(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+        match read_order(client, tally, &order.id, token).await {
+            Ok(read) => order = read,
+            Err(outcome) => return outcome,
+        }
+    }
+    Outcome::Ok
+}
+
 /// Makes a call and repeats it while that can help; the same call, so a key in it stays the same.
 /// Also tells how many times its outcome stayed unknown.
 pub async fn persist(
@@ -285,7 +308,7 @@ pub fn json<T: serde::Serialize>(value: &T) -> Bytes {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a shopper waits as long as the shop asked for")]
-async fn wait(pause: Duration) {
+pub(super) async fn wait(pause: Duration) {
     tokio::time::sleep(pause).await;
 }
 

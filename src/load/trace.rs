@@ -1,10 +1,16 @@
 //! Recorded sales: invoices read from a gzip CSV file, exactly.
 //!
 //! One row is one line of one invoice; cancellations and returns are invoices of their own whose
-//! number starts with C. Prices are read as decimals into whole minor units, never through a
-//! float, and every row that is left out is counted with its reason.
+//! number starts with C, and are matched with what was bought before ([`Purchases`]). Prices are
+//! read as decimals into whole minor units, never through a float, and every row that is left out
+//! is counted with its reason.
+
+mod purchases;
+
+use purchases::Purchases;
 
 use crate::domain::{Currency, Money, Sku};
+use chrono::NaiveDateTime;
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -46,6 +52,12 @@ pub struct Row {
     pub quantity: i64,
     /// A decimal, sometimes finer than a cent.
     pub unit_price: String,
+    /// When, as `2010-12-01 08:26:00`; only a replay by the file's own time needs it.
+    #[serde(default)]
+    pub invoice_date: Option<String>,
+    /// Who; without it nothing can be matched with what came back.
+    #[serde(default, rename = "CustomerID")]
+    pub customer_id: Option<String>,
 }
 
 impl Row {
@@ -54,11 +66,28 @@ impl Row {
         self.invoice_no.starts_with('C')
     }
 
+    /// Seconds since 1970; `None` without a date that reads.
+    fn at_s(&self) -> Option<i64> {
+        let text = self.invoice_date.as_deref()?;
+        let at = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
+        Some(at.and_utc().timestamp())
+    }
+
+    /// The SKU of its stock code at this price; `None` where none can be named so.
+    fn sku(&self, prefix: &str, cents: i64) -> Option<Sku> {
+        let code = &self.stock_code;
+        Sku::parse(&format!("{prefix}{code}-{}.{:02}", cents / 100, cents % 100))
+    }
+
     /// The price in whole cents; `None` when it is no positive whole number of them.
     pub fn price_cents(&self) -> Option<i64> {
         whole_cents(&self.unit_price).filter(|cents| *cents > 0)
     }
 }
+
+/// Units that come back, by when (the later of both invoices), cancelling invoice and invoice that
+/// they were bought on.
+type Back = BTreeMap<(usize, usize, usize), BTreeMap<Sku, u32>>;
 
 /// Reads a decimal as cents, exactly.
 fn whole_cents(text: &str) -> Option<i64> {
@@ -87,15 +116,17 @@ fn read_rows<R: Read>(gzip: R) -> Result<impl Iterator<Item = Result<Row, Error>
 /// What was left out, counted in lines unless it says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Lines of cancelling invoices.
+    /// Lines of cancelling invoices that take nothing back that the same customer bought before.
     pub cancellation_lines: u64,
+    /// Their units, and those of other lines beyond what was bought before.
+    pub cancellation_units: u64,
     /// Lines without a positive quantity.
     pub no_quantity_lines: u64,
     /// Lines whose price is no positive whole number of cents.
     pub no_price_lines: u64,
     /// Lines that no shop can sell: more than 4,294,967,295 units, a stock code no SKU can hold.
     pub unsellable_lines: u64,
-    /// Invoices of which nothing was left, cancellations included.
+    /// Invoices of which nothing was left to buy or to take back.
     pub empty_invoices: u64,
 }
 
@@ -106,6 +137,28 @@ pub struct Invoice {
     pub number: String,
     /// Its lines, in the file's order; a SKU may stand in several.
     pub lines: Vec<(Sku, u32)>,
+    /// When, in seconds since 1970.
+    at_s: Option<i64>,
+}
+
+/// What a cancelling invoice takes back of one earlier invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Return {
+    /// The cancelling invoice's number.
+    pub number: String,
+    /// Which of the trace's invoices it was bought on.
+    pub invoice: usize,
+    /// One line for each SKU.
+    pub lines: Vec<(Sku, u32)>,
+}
+
+/// What happens in a trace, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// This invoice is bought.
+    Buy(usize),
+    /// This return is brought back; what it was bought on stands before it.
+    Return(usize),
 }
 
 /// All that was sold of one SKU.
@@ -119,12 +172,14 @@ pub struct Sold {
     pub price: Money,
     /// Units over all invoices.
     pub units: u64,
+    /// Those of them that came back.
+    pub returned: u64,
 }
 
 impl Sold {
-    /// What they cost together.
-    pub fn amount_minor(&self) -> i128 {
-        i128::from(self.price.amount_minor) * i128::from(self.units)
+    /// What so many of them cost.
+    pub fn amount_minor(&self, units: u64) -> i128 {
+        i128::from(self.price.amount_minor) * i128::from(units)
     }
 }
 
@@ -133,6 +188,12 @@ impl Sold {
 pub struct Trace {
     /// Those with something to buy.
     pub invoices: Vec<Invoice>,
+    /// What comes back of them.
+    pub returns: Vec<Return>,
+    /// Lines of the file that these returns are made of.
+    pub return_lines: u64,
+    /// All of it in the file's order, and when: seconds since 1970, never going back.
+    pub deeds: Vec<(Deed, i64)>,
     /// What they sell.
     pub sold: BTreeMap<Sku, Sold>,
     /// What they don't.
@@ -150,6 +211,7 @@ impl Trace {
     ) -> Result<Trace, Error> {
         let mut trace = Trace::default();
         let mut seen: HashMap<String, usize> = HashMap::new();
+        let (mut purchases, mut back) = (Purchases::default(), Back::default());
         for row in rows {
             let row = row?;
             // The whole file is read, since an invoice's lines may stand apart.
@@ -157,31 +219,90 @@ impl Trace {
                 Some(at) => *at,
                 None if invoices_max > 0 && trace.invoices.len() == invoices_max => continue,
                 None => {
-                    let number = row.invoice_no.clone();
+                    let (number, at_s) = (row.invoice_no.clone(), row.at_s());
                     seen.insert(number.clone(), trace.invoices.len());
-                    trace.invoices.push(Invoice { number, lines: Vec::new() });
+                    trace.invoices.push(Invoice { number, lines: Vec::new(), at_s });
                     trace.invoices.len() - 1
                 }
             };
+            if row.is_cancellation() {
+                trace.take_back(&row, at, prefix, &mut purchases, &mut back);
+                continue;
+            }
             let line = trace.line(&row, prefix, currency);
-            if let (Some(line), Some(invoice)) = (line, trace.invoices.get_mut(at)) {
-                invoice.lines.push(line);
+            if let (Some((sku, units)), Some(invoice)) = (line, trace.invoices.get_mut(at)) {
+                if let Some(customer) = &row.customer_id {
+                    purchases.note(customer, &sku, at, units);
+                }
+                invoice.lines.push((sku, units));
             }
         }
-        let all = trace.invoices.len();
-        trace.invoices.retain(|invoice| !invoice.lines.is_empty());
-        trace.left_out.empty_invoices =
-            u64::try_from(all - trace.invoices.len()).unwrap_or(u64::MAX);
+        trace.put_in_order(back);
         Ok(trace)
+    }
+
+    /// Matches one line of a cancelling invoice with what its customer bought before.
+    fn take_back(
+        &mut self,
+        row: &Row,
+        at: usize,
+        prefix: &str,
+        purchases: &mut Purchases,
+        back: &mut Back,
+    ) {
+        let wanted = if row.quantity < 0 { row.quantity.unsigned_abs() } else { 0 };
+        let sku = row.price_cents().and_then(|cents| row.sku(prefix, cents));
+        let matched = match (&row.customer_id, &sku) {
+            (Some(customer), Some(sku)) => purchases.take_back(customer, sku, wanted),
+            _ => vec![],
+        };
+        let mut units_left = wanted;
+        for (invoice, units) in &matched {
+            let Some(sku) = &sku else { continue };
+            let of_sku = back.entry((at.max(*invoice), at, *invoice)).or_default();
+            *of_sku.entry(sku.clone()).or_default() += *units;
+            units_left -= u64::from(*units);
+            if let Some(sold) = self.sold.get_mut(sku) {
+                sold.returned += u64::from(*units);
+            }
+        }
+        self.left_out.cancellation_units += units_left;
+        if matched.is_empty() {
+            self.left_out.cancellation_lines += 1;
+        } else {
+            self.return_lines += 1;
+        }
+    }
+
+    /// Lists what happens in the order of the file and drops the invoices that sell nothing.
+    fn put_in_order(&mut self, mut back: Back) {
+        let (mut kept, mut places) = (vec![], vec![]);
+        let mut at_s = i64::MIN;
+        for (index, invoice) in std::mem::take(&mut self.invoices).into_iter().enumerate() {
+            at_s = at_s.max(invoice.at_s.unwrap_or(at_s));
+            let later = back.split_off(&(index + 1, 0, 0));
+            let due = std::mem::replace(&mut back, later);
+            let number = invoice.number.clone();
+            places.push(kept.len());
+            if !invoice.lines.is_empty() {
+                self.deeds.push((Deed::Buy(kept.len()), at_s));
+                kept.push(invoice);
+            } else if !due.keys().any(|(_, from, _)| *from == index) {
+                self.left_out.empty_invoices += 1;
+            }
+            for ((.., bought), lines) in due {
+                let Some(invoice) = places.get(bought).copied() else { continue };
+                self.deeds.push((Deed::Return(self.returns.len()), at_s));
+                let lines = lines.into_iter().collect();
+                self.returns.push(Return { number: number.clone(), invoice, lines });
+            }
+        }
+        self.invoices = kept;
     }
 
     /// Counts one row as sold or as left out.
     fn line(&mut self, row: &Row, prefix: &str, currency: Currency) -> Option<(Sku, u32)> {
         let left_out = &mut self.left_out;
-        if row.is_cancellation() {
-            left_out.cancellation_lines += 1;
-            return None;
-        }
         if row.quantity <= 0 {
             left_out.no_quantity_lines += 1;
             return None;
@@ -190,8 +311,7 @@ impl Trace {
             left_out.no_price_lines += 1;
             return None;
         };
-        let code = format!("{prefix}{}-{}.{:02}", row.stock_code, cents / 100, cents % 100);
-        let (Some(sku), Ok(units)) = (Sku::parse(&code), u32::try_from(row.quantity)) else {
+        let (Some(sku), Ok(units)) = (row.sku(prefix, cents), u32::try_from(row.quantity)) else {
             left_out.unsellable_lines += 1;
             return None;
         };
@@ -200,6 +320,7 @@ impl Trace {
             description: row.description.clone(),
             price: Money { amount_minor: cents, currency },
             units: 0,
+            returned: 0,
         });
         sold.units += u64::from(units);
         Some((sku, units))
@@ -212,108 +333,4 @@ impl Trace {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use flate2::{Compression, write::GzEncoder};
-    use std::io::Write;
-
-    /// A cancellation, a gift, a return, half a cent, quotes, one invoice in two places, one SKU
-    /// twice in an invoice, and a code with a space.
-    pub(in super::super) const SALES: &str = "\
-InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
-1,85123A,WHITE HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
-1,71053,\"LANTERN, METAL\",6,2010-12-01 08:26:00,3.4,17850.0,United Kingdom
-1,85123A,WHITE HOLDER,2,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
-C2,85123A,WHITE HOLDER,-6,2010-12-01 08:30:00,2.55,17850.0,United Kingdom
-3,85123A,WHITE HOLDER,80995,2010-12-01 08:31:00,2.10,,United Kingdom
-3,71053,GIFT,1,2010-12-01 08:31:00,0.0,,United Kingdom
-3,71053,HALF A CENT,1,2010-12-01 08:31:00,0.001,,United Kingdom
-4,71053,,-3,2010-12-01 08:32:00,0.0,,United Kingdom
-1,BANK CHARGES,,1,2010-12-01 08:33:00,15,,United Kingdom
-5,71053,LANTERN,1,2010-12-01 08:34:00,3.40,,United Kingdom
-";
-
-    pub(in super::super) fn gzipped(text: &str) -> Vec<u8> {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(text.as_bytes()).unwrap();
-        gzip.finish().unwrap()
-    }
-
-    fn take(invoices_max: usize) -> Trace {
-        let gbp = Currency::parse("GBP").unwrap();
-        Trace::take(read_rows(&*gzipped(SALES)).unwrap(), invoices_max, "t-", gbp).unwrap()
-    }
-
-    #[test]
-    fn decimals_become_cents_exactly_or_not_at_all() {
-        for (text, cents) in [("2.55", 255), ("2.5", 250), ("15", 1500), ("0.0", 0), ("1.230", 123)]
-        {
-            assert_eq!(whole_cents(text), Some(cents), "{text}");
-        }
-        for text in ["0.001", "-1.00", "", ".5", "1e3", "1.2.3", "1,20", "99999999999999999999"] {
-            assert_eq!(whole_cents(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_row_is_sold_or_counted_as_left_out() {
-        let trace = take(0);
-        let left_out = LeftOut {
-            cancellation_lines: 1,
-            no_quantity_lines: 1,
-            no_price_lines: 2,
-            unsellable_lines: 0,
-            empty_invoices: 2,
-        };
-        assert_eq!(trace.left_out, left_out);
-        assert_eq!(trace.lines() + 4, SALES.lines().count() - 1);
-        let sold: Vec<_> = trace.sold.iter().map(|(sku, s)| (sku.as_str(), s.units)).collect();
-        let expected = [
-            ("t-71053-3.40", 7),
-            ("t-85123A-2.10", 80_995),
-            ("t-85123A-2.55", 8),
-            ("t-BANK CHARGES-15.00", 1),
-        ];
-        assert_eq!(sold, expected);
-    }
-
-    #[test]
-    fn the_first_invoices_are_taken_whole_even_when_their_lines_stand_apart() {
-        let trace = take(2);
-        let numbers: Vec<_> = trace.invoices.iter().map(|i| (&*i.number, i.lines.len())).collect();
-        assert_eq!(numbers, [("1", 4)], "the second is a cancellation");
-        assert_eq!(trace.left_out.empty_invoices, 1);
-    }
-
-    #[test]
-    fn a_file_that_is_no_trace_is_refused() {
-        let plain = read_rows(SALES.as_bytes()).err().unwrap();
-        assert!(plain.to_string().starts_with("not a file of sales"), "{plain}");
-        let other = gzipped("a,b\n1,2\n");
-        let error = read_rows(&*other).unwrap().next().unwrap().unwrap_err().to_string();
-        assert!(error.contains("InvoiceNo"), "{error}");
-    }
-
-    #[test]
-    fn the_real_trace_is_read_to_its_end() {
-        let Some(path) = std::env::var_os("DOORBUSTER_TRACE").map(PathBuf::from) else {
-            eprintln!("skipped: set DOORBUSTER_TRACE to the online-retail file to run it");
-            return;
-        };
-        let gbp = Currency::parse("GBP").unwrap();
-        let trace = Trace::take(rows(&path).unwrap(), 0, "t-", gbp).unwrap();
-        let left = &trace.left_out;
-        let left_lines = left.cancellation_lines
-            + left.no_quantity_lines
-            + left.no_price_lines
-            + left.unsellable_lines;
-        let rows = rows(&path).unwrap().count();
-        assert_eq!(trace.lines() as u64 + left_lines, rows as u64);
-        // Counted once by other means.
-        let counted = (trace.invoices.len(), trace.lines(), trace.sold.len());
-        assert_eq!(counted, (12_495, 313_057, 13_215), "is this the file of 2010-12 to 2011-08?");
-        let units: u64 = trace.sold.values().map(|sold| sold.units).sum();
-        let bought = trace.invoices.iter().flat_map(|i| &i.lines);
-        assert_eq!(units, bought.map(|(_, units)| u64::from(*units)).sum::<u64>());
-    }
-}
+pub(super) mod tests;

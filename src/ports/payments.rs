@@ -4,6 +4,7 @@
 //! are all the same step. The promises every provider keeps, held by the contract suite:
 //! - a key that was answered for good gets that answer again and moves no money again;
 //!   with another amount or token it is declined and moves none either;
+//! - refunds in parts are steps of their own, and together never more than was captured;
 //! - a void blocks the order's authorisation for ever, also one that arrives after it, and tells
 //!   whether there was one to let go;
 //! - `ask` changes nothing, and tells what became of a key whose answer was lost.
@@ -26,7 +27,7 @@ use crate::domain::{Money, OrderId};
 use futures_util::future::BoxFuture;
 use std::fmt;
 
-/// The idempotency key of a payment step: `ord_...:capture`.
+/// The idempotency key of a payment step: `ord_...:capture`, `ord_...:refund-2`.
 #[must_use]
 pub fn key(order: OrderId, step: Step) -> String {
     format!("{order}:{step}")

@@ -7,7 +7,7 @@ use crate::{
         cart::{self, Message},
         order::{self, Caller},
     },
-    domain::{By, CartId, OrderId, Sealed, cart::Checkout},
+    domain::{By, CartId, OrderId, Sealed, cart::Checkout, order::Command},
     journal::keyring,
 };
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-pub use crate::actors::order::Order;
+pub use crate::{actors::order::Order, domain::order::Back};
 
 /// Where to send it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,17 @@ pub struct Details {
     pub gift: Option<Gift>,
     /// How it is paid.
     pub payment: Payment,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// At least one.
+    pub items: Vec<Back>,
+    /// Why; no personal data, for it is not sealed.
+    pub reason: Option<String>,
+    /// Whether it can be sold again.
+    pub restock: bool,
 }
 
 /// Who bought and where to send it, as sealed in the order.
@@ -233,15 +244,41 @@ impl Shop {
         by: By,
         key: Option<Key<'_>>,
     ) -> Result<Order, Error> {
+        self.change_order(order, Command::Cancel, by, key).await
+    }
+
+    /// Takes units of a confirmed order back and gives their money back; waits a moment for money
+    /// that is moving. Units that are not to be sold again are written off.
+    ///
+    /// # Errors
+    /// It never was, it is not confirmed, or fewer units of a line are left.
+    pub async fn return_units(
+        &self,
+        order: OrderId,
+        returned: Returned,
+        key: Key<'_>,
+    ) -> Result<Order, Error> {
+        let Returned { items, reason, restock } = returned;
+        let command = Command::TakeBack { items, reason, restock };
+        self.change_order(order, command, By::Admin, Some(key)).await
+    }
+
+    async fn change_order(
+        &self,
+        order: OrderId,
+        command: Command,
+        by: By,
+        key: Option<Key<'_>>,
+    ) -> Result<Order, Error> {
         let context = self.context(by, key.as_ref());
-        let cancel = |baton| order::Message::Cancel { context, baton };
-        let cancelled = self.ask::<order::Actor, _>(order, cancel).await??;
-        if cancelled.state.settled() {
-            return Ok(cancelled);
+        let message = |baton| order::Message::Command { command, context, baton };
+        let changed = self.ask::<order::Actor, _>(order, message).await??;
+        if changed.state.settled() {
+            return Ok(changed);
         }
-        let replayed = cancelled.replayed;
+        let replayed = changed.replayed;
         let settled = self.settled(order, Duration::from_secs(1)).await?;
-        Ok(settled.map_or(cancelled, |settled| Order { replayed, ..settled }))
+        Ok(settled.map_or(changed, |settled| Order { replayed, ..settled }))
     }
 
     /// Retries what an order owes at once.

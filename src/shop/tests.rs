@@ -4,7 +4,7 @@ use super::{
     Error, Key, Opened, Options, Shop,
     cart::Cart,
     open,
-    orders::{Address, Details, Order, Payment},
+    orders::{Address, Details, Order, Payment, Returned},
 };
 use crate::{
     actors::Settings,

@@ -83,6 +83,7 @@ impl Claims {
                     self.count(buyers, -i64::from(units));
                 }
             }
+            Event::TakenBack { order, units, .. } => self.take_back(*order, *units),
             Event::Forgotten { order } => drop(self.lapsed.remove(order)),
             Event::SaleSet { sale } => self.sale_set(sale.units_per_buyer),
             Event::SaleEnded {} => {
@@ -90,7 +91,8 @@ impl Claims {
                 self.taken.clear();
                 self.bought.clear();
             }
-            Event::Claimed { .. }
+            Event::ReturnForgotten { .. }
+            | Event::Claimed { .. }
             | Event::Unclaimed { .. }
             | Event::Listed { .. }
             | Event::Delisted { .. }
@@ -169,6 +171,13 @@ impl Claims {
             }
             None => ill("sale", format!("{units} units were sold to {order} without a claim")),
         }
+    }
+
+    fn take_back(&mut self, order: OrderId, units: u32) {
+        let Some((buyers, bought)) = self.bought.get_mut(&order) else { return };
+        let (buyers, back) = (*buyers, units.min(*bought));
+        *bought -= back;
+        self.count(buyers, -i64::from(back));
     }
 
     /// The sum of the live claims.

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     domain::{
-        OrderId,
+        Money, OrderId,
         order::{Obligation, Step},
     },
     ports::payments::{self, books},
 };
+use std::collections::BTreeSet;
 
 pub(super) fn compare(
     store: &Store,
@@ -50,16 +51,20 @@ pub(super) fn compare(
 }
 
 fn compare_one(id: OrderId, order: &Order, sums: &books::Sums, facts: &Facts, report: &mut Report) {
-    for step in Step::ALL {
-        let moved = moved(sums, step);
+    let parts = order.refund_parts().chain(sums.refunded.keys().copied());
+    let steps: BTreeSet<Step> = Step::ALL.into_iter().chain(parts).collect();
+    for step in steps {
+        let moved = sums.moved(step);
         if moved.times > 1 {
             let what = format!("the provider did {step} {} times", moved.times);
             report.findings.add("provider", id, what);
         }
-        if let (1, Some(amount), Some(total)) = (moved.times, moved.total, order.total)
-            && amount != total
+        let expected = order.amount_minor(step).zip(order.total);
+        let expected = expected.map(|(amount_minor, total)| Money { amount_minor, ..total });
+        if let (1, Some(amount), Some(expected)) = (moved.times, moved.total, expected)
+            && amount != expected
         {
-            let what = format!("the provider's {step} is {amount}, the order's total {total}");
+            let what = format!("the provider's {step} is {amount}, the order's {expected}");
             report.findings.add("provider", id, what);
         }
         let (here, there) = (order.times(step) > 0, moved.times > 0);
@@ -67,7 +72,7 @@ fn compare_one(id: OrderId, order: &Order, sums: &books::Sums, facts: &Facts, re
             report.findings.add("provider", id, format!("the provider has no {step}"));
         }
         if there && !here && !undone(order, sums, step) {
-            if facts.owes(id, owing(step)) {
+            if facts.owes(id, &owing(step)) {
                 report.notes.add(format!("{id}: the provider did {step}, which is still owed"));
             } else {
                 let what = format!("the provider did {step}, which the order does not know");
@@ -77,34 +82,19 @@ fn compare_one(id: OrderId, order: &Order, sums: &books::Sums, facts: &Facts, re
     }
 }
 
-fn moved(sums: &books::Sums, step: Step) -> books::Moved {
-    match step {
-        Step::Authorise => sums.authorised,
-        Step::Capture => sums.captured,
-        Step::Void => sums.voided,
-        Step::Refund => sums.refunded,
-    }
-}
-
 /// An authorisation that the order never heard of and that was let go, or one it must have had.
 fn undone(order: &Order, sums: &books::Sums, step: Step) -> bool {
     step == Step::Authorise && (sums.voided.times > 0 || order.captured > 0)
 }
 
 /// While an order owes one of these, the provider may have done `step` already.
-fn owing(step: Step) -> &'static [Obligation] {
+fn owing(step: Step) -> Vec<Obligation> {
+    let mut owing = vec![Obligation::Pay(step)];
     match step {
-        Step::Authorise => &[
-            Obligation::Pay(Step::Authorise),
-            Obligation::Ask(Step::Authorise),
-            Obligation::Pay(Step::Void),
-        ],
-        Step::Capture => &[
-            Obligation::Pay(Step::Capture),
-            Obligation::Ask(Step::Capture),
-            Obligation::Pay(Step::Void),
-        ],
-        Step::Void => &[Obligation::Pay(Step::Void)],
-        Step::Refund => &[Obligation::Pay(Step::Refund)],
+        Step::Authorise | Step::Capture => {
+            owing.extend([Obligation::Ask(step), Obligation::Pay(Step::Void)]);
+        }
+        Step::Void | Step::Refund | Step::RefundPart(_) => {}
     }
+    owing
 }

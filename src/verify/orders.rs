@@ -6,14 +6,11 @@
 use super::{
     replay::Facts,
     report::{Findings, Report},
+    returns::{Return, gives_back, money},
     stock::Stock,
 };
 use crate::{
-    domain::{
-        EntityId, Kind, Money, OrderId, Sku, machine,
-        order::{self, Event, Obligation, Step},
-        sku,
-    },
+    domain::{EntityId, Kind, Money, OrderId, Sku, machine, order::Event, sku},
     journal::{BatchRef, EntryRef, codec},
 };
 use std::collections::HashMap;
@@ -32,16 +29,24 @@ pub(super) struct Books {
 #[derive(Default)]
 pub(super) struct Order {
     pub(super) total: Option<Money>,
-    /// SKU by number, and units.
-    items: Box<[(u32, u32)]>,
+    pub(super) items: Box<[Item]>,
     /// SKU by number, and units sold less returned.
     sold: Vec<(u32, i64)>,
     pub(super) authorised: u32,
     pub(super) captured: u32,
     pub(super) voided: u32,
     pub(super) refunded: u32,
-    confirmed: bool,
-    ended: bool,
+    pub(super) confirmed: bool,
+    pub(super) ended: bool,
+    pub(super) returns: Vec<Return>,
+}
+
+/// One line of an order.
+pub(super) struct Item {
+    /// By number.
+    pub(super) sku: u32,
+    pub(super) units: u32,
+    pub(super) price_minor: i64,
 }
 
 impl Books {
@@ -92,7 +97,7 @@ impl Books {
     fn order(&mut self, shard: usize, entry: &EntryRef<'_>, findings: &mut Findings) -> Option<()> {
         let event: Event = decode(entry)?;
         let id = OrderId(Uuid::from_slice(entry.id).ok()?);
-        let mut ill = |check, what: &str| {
+        let mut ill = |check, what: String| {
             findings.add(
                 check,
                 format!("{id}, position {} of shard {shard}", entry.position),
@@ -100,24 +105,35 @@ impl Books {
             );
         };
         if let Event::Placed(placement) = &event {
-            let items = placement.items.iter().map(|item| (self.number(&item.sku), item.units));
+            let items = placement.items.iter().map(|item| Item {
+                sku: self.number(&item.sku),
+                units: item.units,
+                price_minor: item.price.amount_minor,
+            });
             let items = items.collect();
             let mut prices = placement.items.iter().map(|item| item.price.times(item.units));
             let zero = Money { amount_minor: 0, ..placement.total };
             let sum = prices.try_fold(zero, |sum, price| sum.plus(price?));
             if sum != Some(placement.total) {
-                ill("order", "its total is not the sum of its items");
+                ill("order", "its total is not the sum of its items".to_owned());
             }
             let order = self.orders.entry(id).or_default();
             if order.total.replace(placement.total).is_some() {
-                ill("order", "was placed twice");
+                ill("order", "was placed twice".to_owned());
             }
             order.items = items;
             return Some(());
         }
+        if let Event::ReturnAccepted { number, items, amount, .. } = &event {
+            let items = items.iter().map(|back| (self.number(&back.sku), back.units)).collect();
+            let (number, amount_minor) = (*number, amount.amount_minor);
+            let back = Return { number, items, amount_minor, refunded: 0 };
+            self.orders.entry(id).or_default().accept(back, &mut ill);
+            return Some(());
+        }
         let order = self.orders.entry(id).or_default();
         if order.total.is_none() {
-            ill("order", "something happened to it before it was placed");
+            ill("order", "something happened to it before it was placed".to_owned());
         }
         match event {
             Event::Authorised { .. } => order.authorised += 1,
@@ -127,6 +143,7 @@ impl Books {
             }
             Event::Voided {} => order.voided += 1,
             Event::Refunded {} => order.refunded += 1,
+            Event::ReturnRefunded { number } => order.refund_part(number, &mut ill),
             Event::PaymentDeclined { .. } | Event::CaptureFailed { .. } => {
                 order.ended |= !order.confirmed;
             }
@@ -134,6 +151,9 @@ impl Books {
                 order.ended = true;
             }
             Event::Placed(_)
+            | Event::ReturnAccepted { .. }
+            | Event::ReturnStocked { .. }
+            | Event::ReturnForgotten { .. }
             | Event::PaymentUnknown { .. }
             | Event::PaymentNotSeen { .. }
             | Event::StockCommitted {}
@@ -183,72 +203,33 @@ impl Books {
     }
 
     fn units(&self, id: OrderId, order: &Order, facts: &Facts, report: &mut Report) {
-        let ordered = |sku: u32| order.items.iter().find(|(known, _)| *known == sku);
+        let ordered = |sku: u32| order.items.iter().find(|item| item.sku == sku);
         for (sku, units) in order.sold.iter().filter(|(sku, _)| ordered(*sku).is_none()) {
             let what = format!("{units} units of {} were sold to it unordered", self.name(*sku));
             report.findings.add("sale", id, what);
         }
-        for (sku, units) in &order.items {
+        for Item { sku, units, .. } in &order.items {
             let sold = order.sold.iter().find(|(known, _)| known == sku).map_or(0, |(_, net)| *net);
-            let (units, name) = (i64::from(*units), self.name(*sku));
-            let what = || format!("{sold} of {units} units of {name} are sold to it");
+            let (back, units, name) = (order.came_back(*sku), i64::from(*units), self.name(*sku));
+            let what =
+                || format!("{sold} of {units} units of {name} are sold to it, {back} came back");
+            let keeps = if order.ended { 0 } else { units - back };
             if sold < 0 || sold > units {
                 report.findings.add("sale", id, what());
-            } else if order.ended && sold != 0 {
-                if facts.owes(id, &[Obligation::Return]) {
-                    report.notes.add(format!("{id} has ended and still returns {sold} of {name}"));
-                } else {
-                    report.findings.add("sale", id, format!("has ended, but {}", what()));
-                }
-            } else if order.confirmed && !order.ended && sold != units {
+            } else if !order.ended && !order.confirmed || sold == keeps {
+                // Not sold yet, or as it should be.
+            } else if sold > keeps && gives_back(id, facts) {
+                let more = sold - keeps;
+                report.notes.add(format!("{id} still gives {more} units of {name} back"));
+            } else if order.ended {
+                report.findings.add("sale", id, format!("has ended, but {}", what()));
+            } else {
                 report.findings.add("sale", id, format!("is confirmed, but {}", what()));
             }
         }
     }
 }
 
-fn money(id: OrderId, order: &Order, total: Money, facts: &Facts, report: &mut Report) {
-    let Order { captured, refunded, .. } = *order;
-    if captured > 1 {
-        report.findings.add("money", id, format!("was captured {captured} times"));
-    }
-    if refunded > captured {
-        let what = format!("was refunded {refunded} times and captured {captured} times");
-        report.findings.add("money", id, what);
-    }
-    let confirmed = order.confirmed && !order.ended;
-    let left = i64::from(captured) - i64::from(refunded);
-    let mut owed = 0;
-    if left != i64::from(confirmed) {
-        let repays = [Obligation::Pay(Step::Refund), Obligation::Ask(Step::Capture)];
-        if order.ended && left > 0 && facts.owes(id, &repays) {
-            owed = left;
-            report.notes.add(format!("{id} has ended and still refunds {total}"));
-        } else {
-            let what = format!("{left} times {total} are left with it");
-            report.findings.add("money", id, what);
-        }
-    }
-    let sums = report.money.entry(total.currency.code().to_owned()).or_default();
-    let times = |number: i64| number.saturating_mul(total.amount_minor);
-    sums.captured += times(i64::from(captured));
-    sums.refunded += times(i64::from(refunded));
-    sums.confirmed += times(i64::from(confirmed));
-    sums.to_be_refunded += times(owed);
-}
-
 fn decode<E: machine::Event>(entry: &EntryRef<'_>) -> Option<E> {
     codec::decode(entry).ok()
-}
-
-impl Order {
-    /// How often the log says that `step` was done.
-    pub(super) fn times(&self, step: order::Step) -> u32 {
-        match step {
-            Step::Authorise => self.authorised,
-            Step::Capture => self.captured,
-            Step::Void => self.voided,
-            Step::Refund => self.refunded,
-        }
-    }
 }

@@ -31,7 +31,12 @@ pub(super) struct Facts {
 impl Facts {
     /// Whether `order` still owes one of these.
     pub(super) fn owes(&self, order: OrderId, any: &[order::Obligation]) -> bool {
-        self.owed.get(&order).is_some_and(|owed| owed.iter().any(|one| any.contains(one)))
+        self.owed(order).iter().any(|one| any.contains(one))
+    }
+
+    /// What `order` still owes.
+    pub(super) fn owed(&self, order: OrderId) -> &[order::Obligation] {
+        self.owed.get(&order).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -74,9 +74,9 @@ pub struct MinorUnits {
     pub captured: i64,
     /// Given back.
     pub refunded: i64,
-    /// Of the orders that are confirmed now.
+    /// Of the orders that are confirmed now, less what came back of them.
     pub confirmed: i64,
-    /// Taken for orders that have ended and still owe it back.
+    /// Taken for what has ended or come back, and still owed.
     pub to_be_refunded: i64,
 }
 

@@ -4,11 +4,8 @@
 //! Invariant: received + adjusted = on hand + sold - returned + written off, at every entry
 //! reserved <= on hand, and reserved is the sum of the live claims.
 
-use super::{
-    claims::{Claims, Ill},
-    replay::Counts,
-    report::Findings,
-};
+pub(super) use super::claims::Ill;
+use super::{claims::Claims, replay::Counts, report::Findings};
 use crate::domain::{
     OrderId, Time,
     sku::{Event, MAIN_LOCATION, MAX_UNITS},
@@ -79,6 +76,15 @@ impl Stock {
                 self.moved(MAIN_LOCATION, i64::from(*units), ill);
                 return Some((*order, -i64::from(*units)));
             }
+            Event::TakenBack { order, units, restock, .. } => {
+                self.returned += i64::from(*units);
+                if *restock {
+                    self.moved(MAIN_LOCATION, i64::from(*units), ill);
+                } else {
+                    self.written_off += i64::from(*units);
+                }
+                return Some((*order, -i64::from(*units)));
+            }
             Event::Claimed { .. }
             | Event::Unclaimed { .. }
             | Event::Listed { .. }
@@ -90,6 +96,7 @@ impl Stock {
             | Event::Expired { .. }
             | Event::OrderReleased { .. }
             | Event::Forgotten { .. }
+            | Event::ReturnForgotten { .. }
             | Event::SaleSet { .. }
             | Event::SaleEnded {}
             | Event::LowStockSet { .. }

@@ -3,6 +3,7 @@
 mod claims;
 mod derived;
 mod files;
+mod returns;
 mod speed;
 
 use super::*;
@@ -326,7 +327,7 @@ fn units_sold_to_an_order_that_did_not_want_them_are_found() {
 fn money_that_moved_twice_is_found() {
     check_finds(&then([captured()]), &["money: ord_", "was captured 2 times"]);
     let refund = || Line::Order(order::Event::Refunded {});
-    check_finds(&then([refund()]), &["money: ord_", "0 times 10.00 USD are left"]);
+    check_finds(&then([refund()]), &["money: ord_", "0.00 USD are left"]);
     check_finds(&then([refund(), refund()]), &["money: ord_", "refunded 2 times"]);
     check_finds(&then([refund()]), &["money: USD", "is not what confirmed orders cost"]);
 }
@@ -338,7 +339,7 @@ fn a_provider_that_says_otherwise_is_found() {
     check_finds(&cooked(8, 9, []), &["provider: ord_", "has no capture"]);
     check_finds(&cooked(4, 5, []), &["provider: ord_", "has no authorise"]);
     let less = cooked(8, 9, [Line::Paid(Step::Capture, 900)]);
-    check_finds(&less, &["provider: ord_", "capture is 9.00 USD", "total 10.00 USD"]);
+    check_finds(&less, &["provider: ord_", "capture is 9.00 USD", "the order's 10.00 USD"]);
     let refunded = then([Line::Paid(Step::Refund, 1000)]);
     check_finds(&refunded, &["provider: ord_", "did refund, which the order does not know"]);
 }
@@ -353,7 +354,9 @@ fn a_provider_that_is_ahead_of_what_is_owed_is_noted() {
     let report = Shop::with(&then([Line::Order(order::Event::Cancelled {})])).report();
     assert_eq!(told(&report), [""; 0]);
     let notes = report.notes().join("\n");
-    assert!(notes.contains("still refunds 10.00 USD") && notes.contains("still returns 2 of TEE"));
+    assert!(
+        notes.contains("still refunds 10.00 USD") && notes.contains("still gives 2 units of TEE")
+    );
     assert_eq!(report.money["USD"].to_be_refunded, 1000);
 }
 

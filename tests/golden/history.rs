@@ -9,7 +9,7 @@ use crate::{
     shopping::{
         Cart, HOUR_MS, IDLE_MS, MINUTE_MS, Order, Product, Stock, TTL_MS, approve, archive,
         check_out, commit, forget, give_back, nothing_to_void, place, record, reopen, reserve,
-        restore, sell, sku, spec, usd,
+        restore, sell, sku, spec, take_back, usd,
     },
 };
 use doorbuster::domain::{
@@ -41,6 +41,7 @@ pub(crate) fn write(folder: &Path) -> Story {
     stage.stock(&mut tee, &mut cap);
     stage.scribe.restart();
     stage.bought(&mut tee, &mut cap);
+    stage.one_came_back(&mut tee);
     stage.declined(&mut tee);
     stage.capture_fails(&mut tee);
     stage.silence(&mut tee);
@@ -141,6 +142,22 @@ impl Stage {
         approve(scribe, &mut order, Step::Capture);
         scribe.commit();
         self.story.orders.push(order.name());
+    }
+
+    /// One of two is sent back, the other one kept.
+    fn one_came_back(&mut self, tee: &mut Stock) {
+        let (_, mut order) = self.order(tee, 2, "ida");
+        let scribe = &mut self.scribe;
+        approve(scribe, &mut order, Step::Authorise);
+        commit(scribe, &mut [tee], &mut order);
+        approve(scribe, &mut order, Step::Capture);
+        let items = vec![order::Back { sku: tee.code(), units: 1 }];
+        let reason = Some("too small".to_owned());
+        let command = order::Command::TakeBack { items, reason, restock: true };
+        scribe.tell_keyed(&mut order, By::Admin, command, Some(Fingerprint(11)));
+        approve(scribe, &mut order, Step::RefundPart(1));
+        take_back(scribe, tee, &mut order);
+        scribe.commit();
     }
 
     /// The card is refused, the units go back to the cart, and out of it.

@@ -207,7 +207,7 @@ pub(crate) fn place(
 
 /// The provider does a step.
 pub(crate) fn approve(scribe: &mut Scribe, order: &mut Order, step: Step) {
-    let amount = order.made_of().total;
+    let amount = order.state().amount_of(step).unwrap();
     scribe.pay(order.name(), step, amount, payments::Outcome::Approved);
     let reference = format!("sim_{}_{step}", order.name().0.simple());
     record(scribe, order, step, Outcome::Approved { reference });
@@ -239,6 +239,18 @@ pub(crate) fn give_back(scribe: &mut Scribe, stock: &mut Stock, order: &mut Orde
     let command = sku::Command::Return { order: id, units: order.units_of(stock) };
     scribe.tell(stock, By::Order(id), command);
     forget(scribe, stock, order);
+}
+
+/// The SKU has what came back in the order's first return, as it knows, and forgets it.
+pub(crate) fn take_back(scribe: &mut Scribe, stock: &mut Stock, order: &mut Order) {
+    let (id, number) = (order.name(), 1);
+    let back = order.state().return_of(number).unwrap();
+    let (units, restock) = (back.units_of(&stock.code()), back.restock);
+    let command = sku::Command::TakeBack { order: id, number, units, restock };
+    scribe.tell(stock, By::Order(id), command);
+    scribe.tell(order, By::Shop, order::Command::RecordStocked { number });
+    scribe.tell(stock, By::Order(id), sku::Command::ForgetReturn { order: id, number });
+    scribe.tell(order, By::Shop, order::Command::RecordReturnForgotten { number });
 }
 
 /// The SKU has the order's units back since its deadline, and both forget it.

@@ -25,6 +25,7 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod returns;
 mod room;
 mod shelves;
 mod store;

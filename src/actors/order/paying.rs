@@ -39,9 +39,10 @@ impl Actor {
             return;
         }
         let Some(placement) = turn.state().placement() else { return };
-        let (order, amount) = (self.id, placement.total);
+        let order = self.id;
         let call = match owed {
             Obligation::Pay(step) => {
+                let Some(amount) = turn.state().amount_of(step) else { return };
                 let token = (step == Step::Authorise).then(|| placement.payment.clone());
                 cashier::Call::Pay { order, step, amount, token }
             }
@@ -50,6 +51,8 @@ impl Actor {
             | Obligation::HandBack
             | Obligation::Return
             | Obligation::Forget
+            | Obligation::TakeBack(_)
+            | Obligation::ForgetReturn(_)
             | Obligation::Reopen => return,
         };
         (self.call, self.call_at) = (Some((owed, now)), None);

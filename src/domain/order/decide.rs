@@ -1,8 +1,11 @@
 //! What an order answers, and what it still owes in each of its states.
 
-use super::{Command, Event, Obligation, Outcome, Payment, Refusal, State, Status, Step, Stock};
+use super::{
+    Command, Event, Obligation, Outcome, Payment, Refusal, State, Status, Step, Stock,
+    returns::take_back,
+};
 
-type Decision = Result<Vec<Event>, Refusal>;
+pub(super) type Decision = Result<Vec<Event>, Refusal>;
 
 pub(super) fn decide(state: &State, command: &Command) -> Decision {
     if let Command::Place(placement) = command {
@@ -31,6 +34,17 @@ pub(super) fn decide(state: &State, command: &Command) -> Decision {
         }
         Command::RecordReopened if owes(state, Obligation::Reopen) => vec![Event::CartReopened {}],
         Command::Cancel if !state.ended() => vec![Event::Cancelled {}],
+        Command::TakeBack { items, reason, restock } => {
+            return take_back(state, items, reason.as_deref(), *restock);
+        }
+        Command::RecordStocked { number } if owes(state, Obligation::TakeBack(*number)) => {
+            vec![Event::ReturnStocked { number: *number }]
+        }
+        Command::RecordReturnForgotten { number }
+            if owes(state, Obligation::ForgetReturn(*number)) =>
+        {
+            vec![Event::ReturnForgotten { number: *number }]
+        }
         Command::FlagForReview { reason } if state.flagged.is_none() && in_work => {
             vec![Event::FlaggedForReview { reason: reason.clone() }]
         }
@@ -40,6 +54,8 @@ pub(super) fn decide(state: &State, command: &Command) -> Decision {
         | Command::RecordReturned
         | Command::RecordForgotten
         | Command::RecordReopened
+        | Command::RecordStocked { .. }
+        | Command::RecordReturnForgotten { .. }
         | Command::Cancel
         | Command::FlagForReview { .. } => vec![],
     };
@@ -69,10 +85,11 @@ fn record(state: &State, step: Step, outcome: &Outcome) -> Vec<Event> {
             | Outcome::Unknown
             | Outcome::NotSeen => None,
         },
-        Step::Refund => match outcome {
-            Outcome::Approved { .. } if owes(state, Obligation::Pay(step)) => {
-                Some(Event::Refunded {})
-            }
+        Step::Refund | Step::RefundPart(_) => match outcome {
+            Outcome::Approved { .. } if owes(state, Obligation::Pay(step)) => Some(match step {
+                Step::RefundPart(number) => Event::ReturnRefunded { number },
+                Step::Authorise | Step::Capture | Step::Void | Step::Refund => Event::Refunded {},
+            }),
             // A refund may be declined for a while (not settled yet): it stays owed.
             Outcome::Approved { .. }
             | Outcome::NothingToVoid
@@ -152,17 +169,26 @@ pub(super) fn obligations(state: &State) -> Vec<Obligation> {
             | Stock::Gone => Some(Obligation::Commit),
         },
         (Status::Placed, None, _) => Some(Obligation::Pay(Step::Authorise)),
-        (Status::Confirmed, _, _) => None,
+        // What came back before a cancellation is refunded before the rest.
+        (_, _, Payment::Captured) if state.return_to_refund().is_some() => {
+            state.return_to_refund().map(|number| Obligation::Pay(Step::RefundPart(number)))
+        }
+        (Status::Confirmed | Status::Returned, _, _) => None,
         (_, _, Payment::Captured) => Some(Obligation::Pay(Step::Refund)),
         (_, Some(Step::Capture), _) => Some(Obligation::Ask(Step::Capture)),
         _ => state.void_owed.then_some(Obligation::Pay(Step::Void)),
     };
-    let stock = match state.stock {
+    let back = state.returns.iter().find_map(|back| match back.stock {
+        Stock::ReturnOwed => Some(Obligation::TakeBack(back.number)),
+        Stock::Returned => Some(Obligation::ForgetReturn(back.number)),
+        Stock::TakenOver | Stock::Committed | Stock::HandBackOwed | Stock::Gone => None,
+    });
+    let stock = back.or(match state.stock {
         Stock::HandBackOwed => Some(Obligation::HandBack),
         Stock::ReturnOwed => Some(Obligation::Return),
         Stock::Returned => Some(Obligation::Forget),
         Stock::TakenOver | Stock::Committed | Stock::Gone => None,
-    };
+    });
     // The cart's lines must stand with the SKUs before the shopper sees them again.
     let back = matches!(state.stock, Stock::Returned | Stock::Gone);
     let cart = state.reopen.as_ref().filter(|_| back).map(|_| Obligation::Reopen);

@@ -18,6 +18,10 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
         Event::Cancelled {} => state.end_undone(Status::Cancelled),
         Event::Expired {} => state.end_undone(Status::Expired),
         Event::FlaggedForReview { reason } => state.flagged = Some(reason.clone()),
+        Event::ReturnAccepted { .. }
+        | Event::ReturnRefunded { .. }
+        | Event::ReturnStocked { .. }
+        | Event::ReturnForgotten { .. } => state.evolve_return(event, at),
         Event::Authorised { .. }
         | Event::PaymentDeclined { .. }
         | Event::PaymentUnknown { .. }
@@ -31,8 +35,8 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
     }
     for what in milestones(state, event, was_placed) {
         // The same again is no news, however often the provider does not answer.
-        if state.timeline.last().is_none_or(|last| last.what != *what) {
-            state.timeline.push(Milestone { at, what: (*what).to_owned() });
+        if state.timeline.last().is_none_or(|last| last.what != what) {
+            state.timeline.push(Milestone { at, what });
         }
     }
     if state.obligations().is_empty() {
@@ -40,7 +44,23 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
     }
 }
 
-fn milestones(state: &State, event: &Event, was_placed: bool) -> &'static [&'static str] {
+fn milestones(state: &State, event: &Event, was_placed: bool) -> Vec<String> {
+    // A number sets returns that follow each other apart.
+    let numbered = if let Event::ReturnAccepted { number, .. } = event {
+        Some(format!("return {number} accepted"))
+    } else if let Event::ReturnRefunded { number } = event {
+        Some(format!("return {number} refunded"))
+    } else if let Event::ReturnStocked { number } = event {
+        Some(format!("return {number} stocked"))
+    } else {
+        None
+    };
+    let words = words(state, event, was_placed).iter().map(|word| (*word).to_owned());
+    numbered.into_iter().chain(words).collect()
+}
+
+/// What an event means for the order as a whole.
+fn words(state: &State, event: &Event, was_placed: bool) -> &'static [&'static str] {
     match event {
         Event::Placed(_) => &["placed"],
         Event::Authorised { .. } => &["authorised"],
@@ -58,6 +78,8 @@ fn milestones(state: &State, event: &Event, was_placed: bool) -> &'static [&'sta
         Event::CaptureFailed { .. } => &["capture failed"],
         Event::Voided {} => &["voided"],
         Event::Refunded {} => &["refunded"],
+        Event::ReturnAccepted { .. } if state.status == Status::Returned => &["returned"],
+        Event::ReturnRefunded { .. } if state.payment == Payment::Refunded => &["refunded"],
         Event::StockReturned {} => &["stock returned"],
         Event::Cancelled {} => &["cancelled"],
         Event::Expired {} => &["expired"],
@@ -66,7 +88,11 @@ fn milestones(state: &State, event: &Event, was_placed: bool) -> &'static [&'sta
         | Event::NothingToVoid {}
         | Event::VoidRefused { .. }
         | Event::StockForgotten {}
-        | Event::CartReopened {} => &[],
+        | Event::CartReopened {}
+        | Event::ReturnAccepted { .. }
+        | Event::ReturnRefunded { .. }
+        | Event::ReturnStocked { .. }
+        | Event::ReturnForgotten { .. } => &[],
     }
 }
 
@@ -107,7 +133,7 @@ impl State {
             _ if self.payment != Payment::Unknown => self.payment,
             Step::Authorise => Payment::None,
             Step::Capture | Step::Void => Payment::Authorised,
-            Step::Refund => Payment::Captured,
+            Step::Refund | Step::RefundPart(_) => Payment::Captured,
         }
     }
 
@@ -175,7 +201,11 @@ impl State {
             | Event::CartReopened {}
             | Event::Cancelled {}
             | Event::Expired {}
-            | Event::FlaggedForReview { .. } => self.unknown = unknown,
+            | Event::FlaggedForReview { .. }
+            | Event::ReturnAccepted { .. }
+            | Event::ReturnRefunded { .. }
+            | Event::ReturnStocked { .. }
+            | Event::ReturnForgotten { .. } => self.unknown = unknown,
         }
     }
 }

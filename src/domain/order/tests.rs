@@ -8,10 +8,12 @@
 
 mod pay;
 mod property;
+mod returns;
 mod undo;
 
 use super::{
-    Command, Event, Item, Obligation, Outcome, Payment, Placement, Refusal, State, Status, Step,
+    Back, Command, Event, Item, Obligation, Outcome, Payment, Placement, Refusal, State, Status,
+    Step,
 };
 use crate::domain::{
     CartId, Machine, Sealed, Time,
@@ -22,6 +24,8 @@ use crate::domain::{
 use uuid::Uuid;
 
 const UNTIL: Time = Time(START.0 + 600_000);
+/// What its two units cost.
+const TOTAL: i64 = 1_000;
 const SOON: Time = Time(START.0 + 1);
 
 fn placement() -> Placement {
@@ -29,7 +33,7 @@ fn placement() -> Placement {
     Placement {
         cart: CartId(Uuid::from_u128(1)),
         items: vec![Item { sku: sku("A"), title: "Tee".to_owned(), units: 2, price: usd(500) }],
-        total: usd(1_000),
+        total: usd(TOTAL),
         email: Buyer(7),
         contact: sealed(1),
         gift: Some(sealed(2)),
@@ -69,7 +73,7 @@ fn approved(step: Step) -> Command {
     let reference = match step {
         Step::Authorise => "auth",
         Step::Capture => "cap",
-        Step::Void | Step::Refund => "undo",
+        Step::Void | Step::Refund | Step::RefundPart(_) => "undo",
     };
     Command::Record { step, outcome: Outcome::Approved { reference: reference.to_owned() } }
 }
@@ -88,6 +92,11 @@ fn no_answer(step: Step) -> Command {
 
 fn not_seen(step: Step) -> Command {
     Command::Record { step, outcome: Outcome::NotSeen }
+}
+
+fn take_back(units: u32) -> Command {
+    let items = vec![Back { sku: sku("A"), units }];
+    Command::TakeBack { items, reason: Some("torn".to_owned()), restock: true }
 }
 
 fn stock_lost() -> Command {

@@ -142,6 +142,23 @@ pub(super) fn give_back(state: &State, order: OrderId, units: u32) -> Decision {
     Ok(with_marks(state, vec![event], state.free().saturating_add(u64::from(units))))
 }
 
+/// Some of an order's sold units are here again.
+pub(super) fn take_back(
+    state: &State,
+    (order, number): (OrderId, u32),
+    units: u32,
+    restock: bool,
+) -> Vec<Event> {
+    let more = u64::from(units);
+    // Never more than was sold: a return makes no units.
+    if state.taken_back.contains(&(order, number)) || units == 0 || more > state.sold {
+        return vec![];
+    }
+    let freed = if restock { more } else { 0 };
+    let event = Event::TakenBack { order, number, units, restock };
+    with_marks(state, vec![event], state.free().saturating_add(freed))
+}
+
 /// The expiry of every claim whose deadline has come, the oldest first.
 pub(super) fn lapse(state: &State, now: Time) -> Vec<Event> {
     let (mut carts, mut orders, mut freed) = (vec![], vec![], 0_u64);

@@ -5,7 +5,7 @@
 
 use super::{
     Command, Event, Holder, MAX_UNITS, Refusal, Sale, State,
-    claims::{commit, give_back, hand_back, release, reserve, take_over},
+    claims::{commit, give_back, hand_back, release, reserve, take_back, take_over},
 };
 use crate::domain::{Context, Money, ProductId};
 
@@ -62,6 +62,15 @@ pub(super) fn decide(state: &State, command: &Command, context: &Context) -> Dec
             Ok(vec![Event::Forgotten { order: *order }])
         }
         Command::Forget { .. } => Ok(vec![]),
+        Command::TakeBack { order, number, units, restock } => {
+            Ok(take_back(state, (*order, *number), *units, *restock))
+        }
+        Command::ForgetReturn { order, number }
+            if state.taken_back.contains(&(*order, *number)) =>
+        {
+            Ok(vec![Event::ReturnForgotten { order: *order, number: *number }])
+        }
+        Command::ForgetReturn { .. } => Ok(vec![]),
     }
 }
 

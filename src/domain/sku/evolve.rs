@@ -71,7 +71,16 @@ pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
             state.drop_order(*order);
             state.remember(Holder::Order(*order), Ended::Returned, None);
         }
-        Event::Returned { order, units } => state.take_back(*order, *units),
+        Event::Returned { order, units } => state.give_back(*order, *units),
+        Event::TakenBack { order, number, units, restock } => {
+            state.take_back(*order, *number, *units);
+            if *restock {
+                state.stock_in(MAIN_LOCATION, u64::from(*units));
+            }
+        }
+        Event::ReturnForgotten { order, number } => {
+            state.taken_back.remove(&(*order, *number));
+        }
         Event::Forgotten { order } => {
             state.recall(Holder::Order(*order));
         }
@@ -156,13 +165,27 @@ impl State {
         }
     }
 
-    fn take_back(&mut self, order: OrderId, units: u32) {
+    fn give_back(&mut self, order: OrderId, units: u32) {
         self.sold = self.sold.saturating_sub(u64::from(units));
         if let Some(Purchase { buyer, email, units }) = self.purchases.remove(&order) {
             self.count(buyer, email, i64::from(units).saturating_neg());
         }
         self.stock_in(MAIN_LOCATION, u64::from(units));
         self.remember(Holder::Order(order), Ended::Returned, None);
+    }
+
+    /// Some of what an order bought: its buyer may have as many more, as after a cancellation.
+    fn take_back(&mut self, order: OrderId, number: u32, units: u32) {
+        self.sold = self.sold.saturating_sub(u64::from(units));
+        if let Some(Purchase { buyer, email, units: bought }) = self.purchases.remove(&order) {
+            let back = units.min(bought);
+            self.count(buyer, email, i64::from(back).saturating_neg());
+            let left = Purchase { buyer, email, units: bought.saturating_sub(back) };
+            if left.units > 0 {
+                self.purchases.insert(order, left);
+            }
+        }
+        self.taken_back.insert((order, number));
     }
 
     fn hand_back(&mut self, order: OrderId, now: Time) {

@@ -13,6 +13,7 @@ mod marks;
 mod orders;
 mod property;
 mod reserve;
+mod returns;
 mod sale;
 mod stock;
 
@@ -163,6 +164,14 @@ fn commit(number: u128, units: u32) -> Command {
 
 fn give_back(number: u128, units: u32) -> Command {
     Command::Return { order: order(number), units }
+}
+
+fn take_back(of: u128, number: u32, units: u32, restock: bool) -> Command {
+    Command::TakeBack { order: order(of), number, units, restock }
+}
+
+fn forget_return(of: u128, number: u32) -> Command {
+    Command::ForgetReturn { order: order(of), number }
 }
 
 fn forget(number: u128) -> Command {

@@ -101,6 +101,11 @@ pub enum Command {
     Return { order: OrderId, units: u32 },
     /// The order recorded the answer to its `Return`.
     Forget { order: OrderId },
+    /// Sold units came back, under a number of their order; written off where they can't be sold
+    /// again.
+    TakeBack { order: OrderId, number: u32, units: u32, restock: bool },
+    /// The order recorded the answer to this `TakeBack`.
+    ForgetReturn { order: OrderId, number: u32 },
 }
 
 /// What happened to a SKU. Field names are the log's format.
@@ -198,6 +203,16 @@ pub enum Event {
     SoldOut {},
     BackInStock {
         free: u64,
+    },
+    TakenBack {
+        order: OrderId,
+        number: u32,
+        units: u32,
+        restock: bool,
+    },
+    ReturnForgotten {
+        order: OrderId,
+        number: u32,
     },
 }
 

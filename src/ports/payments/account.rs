@@ -105,7 +105,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The final outcome of one step. Flat, so that an order's four take 64 bytes.
+/// The final outcome of one step. Flat, so that an account stays small.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     amount_minor: i64,
@@ -114,12 +114,13 @@ struct Entry {
 }
 
 /// What the books say about one order.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Account {
     authorise: Option<Entry>,
     capture: Option<Entry>,
     void: Option<Entry>,
-    refund: Option<Entry>,
+    /// In the order in which they came; most accounts have none.
+    refunds: Box<[(Step, Entry)]>,
     /// Of the last authorisation that was tried.
     token: Option<Token>,
     /// Authorisations that ended `Unavailable`.
@@ -163,7 +164,9 @@ impl Account {
             (None, Step::Void, _) if self.approved(Step::Authorise).is_none() => {
                 Outcome::NothingToVoid
             }
-            (None, Step::Capture | Step::Void | Step::Refund, _) => Outcome::Approved,
+            (None, Step::Capture | Step::Void | Step::Refund | Step::RefundPart(_), _) => {
+                Outcome::Approved
+            }
         })
     }
 
@@ -178,7 +181,19 @@ impl Account {
         }
         let Money { amount_minor, currency } = record.amount;
         let entry = Entry { amount_minor, currency, outcome: record.outcome };
-        self.slot(record.step).get_or_insert(entry);
+        let slot = match record.step {
+            Step::Authorise => &mut self.authorise,
+            Step::Capture => &mut self.capture,
+            Step::Void => &mut self.void,
+            Step::Refund | Step::RefundPart(_) => {
+                if self.entry(record.step).is_none() {
+                    let known = std::mem::take(&mut self.refunds).into_iter();
+                    self.refunds = known.chain([(record.step, entry)]).collect();
+                }
+                return;
+            }
+        };
+        slot.get_or_insert(entry);
     }
 
     /// Why the account as it stands does not allow the step.
@@ -191,7 +206,7 @@ impl Account {
             }
             Step::Capture if voided => return Some(Reason::AlreadyVoided),
             Step::Capture => (self.approved(Step::Authorise), Reason::NotAuthorised),
-            Step::Refund => (self.approved(Step::Capture), Reason::NotCaptured),
+            Step::Refund | Step::RefundPart(_) => (self.kept(), Reason::NotCaptured),
         };
         let Some(limit) = limit else { return Some(missing) };
         if step == Step::Capture && self.token == Some(Token::CaptureFails) {
@@ -226,17 +241,20 @@ impl Account {
             Step::Authorise => self.authorise,
             Step::Capture => self.capture,
             Step::Void => self.void,
-            Step::Refund => self.refund,
+            Step::Refund | Step::RefundPart(_) => {
+                let known = self.refunds.iter().find(|(known, _)| *known == step);
+                known.map(|(_, entry)| *entry)
+            }
         }
     }
 
-    fn slot(&mut self, step: Step) -> &mut Option<Entry> {
-        match step {
-            Step::Authorise => &mut self.authorise,
-            Step::Capture => &mut self.capture,
-            Step::Void => &mut self.void,
-            Step::Refund => &mut self.refund,
-        }
+    /// What was taken and not given back yet; `None` when nothing was taken.
+    fn kept(&self) -> Option<Money> {
+        let taken = self.approved(Step::Capture)?;
+        let refunds = self.refunds.iter().filter(|(_, entry)| entry.outcome == Outcome::Approved);
+        let left = refunds
+            .fold(taken.amount_minor, |left, (_, entry)| left.saturating_sub(entry.amount_minor));
+        Some(Money { amount_minor: left, ..taken })
     }
 }
 
@@ -327,6 +345,21 @@ mod tests {
         check(&[AUTHORISE, part], (Step::Refund, 301, ""), declined(Reason::TooMuch));
         check(&[AUTHORISE, part], (Step::Refund, 300, ""), Verdict::New(Outcome::Approved));
         check(&[], (Step::Authorise, -1, "tok_approve"), declined(Reason::NegativeAmount));
+    }
+
+    #[test]
+    fn refunds_in_parts_never_give_back_more_than_was_taken() {
+        let part = |number, amount| (Step::RefundPart(number), amount, "");
+        let approved = Verdict::New(Outcome::Approved);
+        let paid = [AUTHORISE, CAPTURE, part(1, 200), part(2, 200)];
+        check(&paid, part(3, 100), approved);
+        check(&paid, part(3, 101), declined(Reason::TooMuch));
+        check(&paid, (Step::Refund, 100, ""), approved);
+        check(&paid, REFUND, declined(Reason::TooMuch));
+        check(&paid, part(2, 200), Verdict::Old(Outcome::Approved));
+        check(&paid, part(1, 199), Verdict::Old(Outcome::Declined(Reason::OtherContent)));
+        check(&[AUTHORISE], part(1, 1), declined(Reason::NotCaptured));
+        check(&[AUTHORISE, CAPTURE, REFUND], part(1, 1), declined(Reason::TooMuch));
     }
 
     #[test]

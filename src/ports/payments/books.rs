@@ -207,7 +207,7 @@ pub struct Moved {
 }
 
 /// What moved for one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Set aside.
     pub authorised: Moved,
@@ -215,8 +215,8 @@ pub struct Sums {
     pub captured: Moved,
     /// Given up.
     pub voided: Moved,
-    /// Given back.
-    pub refunded: Moved,
+    /// Given back, by step.
+    pub refunded: BTreeMap<Step, Moved>,
 }
 
 impl Sums {
@@ -230,7 +230,7 @@ impl Sums {
             Step::Authorise => &mut self.authorised,
             Step::Capture => &mut self.captured,
             Step::Void => &mut self.voided,
-            Step::Refund => &mut self.refunded,
+            step @ (Step::Refund | Step::RefundPart(_)) => self.refunded.entry(step).or_default(),
         };
         let total = match moved.total {
             None => record.amount,
@@ -238,6 +238,19 @@ impl Sums {
         };
         *moved = Moved { times: moved.times.saturating_add(1), total: Some(total) };
         Some(())
+    }
+
+    /// What one step moved.
+    #[must_use]
+    pub fn moved(&self, step: Step) -> Moved {
+        match step {
+            Step::Authorise => self.authorised,
+            Step::Capture => self.captured,
+            Step::Void => self.voided,
+            Step::Refund | Step::RefundPart(_) => {
+                self.refunded.get(&step).copied().unwrap_or_default()
+            }
+        }
     }
 }
 
@@ -330,10 +343,10 @@ mod tests {
         let twice = record(1, Step::Capture, 5, "USD");
         let (_folder, path) = written(&[twice.clone(), twice, record(2, Step::Refund, 7, "USD")]);
         let sums = Books::sums(&path).unwrap();
-        let first = sums[&OrderId(Uuid::from_u128(1))];
+        let first = &sums[&OrderId(Uuid::from_u128(1))];
         assert_eq!(first.captured.times, 2);
         assert_eq!(first.captured.total.unwrap().amount_minor, 10);
-        assert_eq!(sums[&OrderId(Uuid::from_u128(2))].refunded.times, 1);
+        assert_eq!(sums[&OrderId(Uuid::from_u128(2))].moved(Step::Refund).times, 1);
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub(crate) async fn suite(payments: &dyn Payments, tokens: &Tokens, orders: &mut
     a_void_blocks_a_late_authorisation(case()).await;
     a_voided_order_is_not_captured(case()).await;
     a_captured_order_is_refunded_not_voided(case()).await;
+    refunds_in_parts_are_steps_of_their_own(case()).await;
     nothing_is_taken_or_given_back_that_was_not_there(case()).await;
     orders_do_not_touch_each_other(case(), case()).await;
 }
@@ -141,6 +142,26 @@ async fn a_captured_order_is_refunded_not_voided(case: Case<'_>) {
     case.declines(Step::Void, 400).await;
     case.approves(Step::Refund, 300).await;
     case.declines(Step::Void, 400).await;
+}
+
+async fn refunds_in_parts_are_steps_of_their_own(case: Case<'_>) {
+    case.declines(Step::RefundPart(9), 100).await;
+    case.approves(Step::Authorise, 500).await;
+    case.approves(Step::Capture, 500).await;
+    for number in [1, 2] {
+        let step = Step::RefundPart(number);
+        assert_eq!(case.ask(step).await, None, "{step} before anything happened");
+        let first = case.execute(step, 200).await;
+        assert!(approved(&first), "{step}: {first:?}");
+        assert_eq!(case.execute(step, 200).await, first, "{step}");
+        assert_eq!(case.ask(step).await, Some(first));
+        case.declines(step, 100).await; // the same key with another amount
+    }
+    case.declines(Step::RefundPart(3), 101).await;
+    case.declines(Step::Refund, 500).await;
+    case.declines(Step::Void, 500).await;
+    case.approves(Step::RefundPart(4), 100).await;
+    case.declines(Step::RefundPart(5), 1).await;
 }
 
 async fn nothing_is_taken_or_given_back_that_was_not_there(case: Case<'_>) {

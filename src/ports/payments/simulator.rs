@@ -141,7 +141,7 @@ mod tests {
         }
 
         fn sums(&self) -> books::Sums {
-            Books::sums(&self.path).unwrap().get(&self.order).copied().unwrap_or_default()
+            Books::sums(&self.path).unwrap().remove(&self.order).unwrap_or_default()
         }
     }
 

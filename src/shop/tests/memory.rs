@@ -315,24 +315,26 @@ impl Books {
     /// each of those and never for another.
     pub(super) fn balance(&self, received_units: u64, provider: &Path) {
         let orders = self.orders();
-        let confirmed = |order: &&order::State| order.status() == Status::Confirmed;
+        let bought =
+            |order: &order::State| matches!(order.status(), Status::Confirmed | Status::Returned);
         for (sku, stock) in self.stock() {
-            let items = orders.values().filter(confirmed).filter_map(order::State::placement);
-            let items = items.flat_map(|placement| &placement.items);
-            let sold: u64 =
-                items.filter(|item| item.sku == sku).map(|item| u64::from(item.units)).sum();
+            let buyers = orders.values().filter(|order| bought(order));
+            let sold: u64 = buyers.map(|order| u64::from(order.left_of(&sku))).sum();
+            let torn = orders.values().flat_map(order::State::returns).filter(|back| !back.restock);
+            let torn: u64 = torn.map(|back| u64::from(back.units_of(&sku))).sum();
             assert_eq!(stock.sold(), sold, "sold of {sku}");
             assert_eq!(stock.reserved(), 0, "reserved of {sku}");
             if stock.listed() {
-                assert_eq!(stock.on_hand() + stock.sold(), received_units, "units of {sku}");
+                let there = stock.on_hand() + stock.sold() + torn;
+                assert_eq!(there, received_units, "units of {sku}");
             }
         }
         let paid = Paid::read(provider);
         for (id, order) in &orders {
             let paid = paid.get(&id.to_string()).cloned().unwrap_or_default();
-            let total = order.placement().unwrap().total.amount_minor;
-            if order.status() == Status::Confirmed {
-                assert_eq!((paid.captures, paid.kept), (1, total), "{id} is confirmed");
+            let rest = order.rest().unwrap().amount_minor;
+            if bought(order) {
+                assert_eq!((paid.captures, paid.kept), (1, rest), "{id} is {:?}", order.status());
             } else {
                 assert_eq!(paid.kept, 0, "{id} is {:?}", order.status());
             }
@@ -377,7 +379,7 @@ impl Paid {
                     paid.captures += 1;
                     paid.kept += amount;
                 }
-                ("refund", Some("approved")) => paid.kept -= amount,
+                (step, Some("approved")) if step.starts_with("refund") => paid.kept -= amount,
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{
-    domain::OrderId,
+    domain::{OrderId, order::Back},
     ports::{
         clock::pause,
         payments::{Answer, Error as Silence, Fault, Faulty, Payments, Request, Step},
@@ -116,6 +116,35 @@ async fn a_void_that_is_refused_for_good_is_tried_with_pauses_and_flagged() {
     })
     .await;
     assert!(timeline.iter().any(|what| what == "flagged for review"), "{timeline:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_refund_of_a_return_that_is_refused_stays_owed_and_is_flagged() {
+    let mut world = World::new(1);
+    world.between = |provider| {
+        let (step, answer) = (Step::RefundPart(1), Answer::Declined { reason: "later".to_owned() });
+        Arc::new(Stubborn { provider, step, answer, forgets: step })
+    };
+    let running = world.open().await;
+    let order = placed(&running, "tok_approve").await;
+    running.shop.wait_settled(order).await.unwrap();
+    let items = vec![Back { sku: sku("TEE-1"), units: 1 }];
+    let returned = Returned { items, reason: None, restock: true };
+    let told = running.shop.return_units(order, returned, key("r")).await.unwrap();
+    assert!(!told.state.settled(), "its money is still moving");
+    let flagged = || running.books().order(order).unwrap().needs_review();
+    wait_until("somebody is asked to look", flagged).await;
+    running.stop_the_clock();
+    pause(Duration::from_millis(50)).await;
+    let before = world.disks[0].durable_bytes();
+    pause(Duration::from_millis(100)).await;
+    assert_eq!(world.disks[0].durable_bytes(), before, "tried again without a pause");
+    let state = running.books().order(order).unwrap();
+    let standing = (state.status(), state.payment());
+    assert_eq!(standing, (Status::Returned, order::Payment::Captured), "not refunded yet");
+    let [back] = state.returns() else { panic!("one return") };
+    assert!(back.stocked() && !back.refunded, "the units are back all the same");
+    running.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

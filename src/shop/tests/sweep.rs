@@ -10,7 +10,11 @@ use super::{
     *,
 };
 use crate::{
-    domain::{By, CartId, OrderId, Time, order::Step, sku},
+    domain::{
+        By, CartId, OrderId, Time,
+        order::{Back, Step},
+        sku,
+    },
     journal::memory::{MemoryStore, Watch},
     ports::{
         Clock as _,
@@ -38,8 +42,9 @@ struct Cut {
 struct Recording {
     running: Running,
     cuts: Arc<Mutex<Vec<Cut>>>,
-    /// Orders that the client knows of, and how many appends had happened by then.
-    told: Vec<(usize, OrderId)>,
+    /// Orders that the client knows of, with how many returns, and how many appends had happened
+    /// by then.
+    told: Vec<(usize, OrderId, usize)>,
 }
 
 impl Recording {
@@ -82,8 +87,22 @@ impl Recording {
 
     async fn check_out(&mut self, cart: CartId, token: &str, text: &str) -> Result<Order, Error> {
         let order = self.shop().check_out(cart, &details(token), key(text), None).await?;
-        self.told.push((self.cuts.lock().unwrap().len(), order.id));
+        self.note(&order);
         Ok(order)
+    }
+
+    fn note(&mut self, order: &Order) {
+        let appends = self.cuts.lock().unwrap().len();
+        self.told.push((appends, order.id, order.state.returns().len()));
+    }
+
+    /// Units of a confirmed order come back.
+    async fn take_back(&mut self, order: OrderId, lines: &[(&str, u32)], restock: bool) {
+        let items = lines.iter().map(|(code, units)| Back { sku: sku(code), units: *units });
+        let text = format!("return {}", self.told.len());
+        let returned = Returned { items: items.collect(), reason: None, restock };
+        let order = self.shop().return_units(order, returned, key(&text)).await.unwrap();
+        self.note(&order);
     }
 
     /// Buys two of one and one of another.
@@ -122,8 +141,9 @@ async fn sweep(shards: usize, between: Between, payment_ttl_ms: u64, journey: im
             let running = then.open().await;
             let settled = running.settle_for_good().await;
             settled.balance(UNITS, &then.books());
-            for (known_since, order) in &told {
-                let known = settled.order(*order).is_some();
+            for (known_since, order, returns) in &told {
+                let known = settled.order(*order);
+                let known = known.is_some_and(|order| order.returns().len() >= *returns);
                 assert!(known || *known_since > index + 1, "{order} is lost in prefix {index}");
             }
             running.close().await;
@@ -217,6 +237,30 @@ journeys! {
         at.shop().cancel_order(order.id, By::Admin, None).await.unwrap();
         let cancelled = at.settled(order.id).await.state;
         assert_eq!(cancelled.payment(), order::Payment::Refunded);
+    };
+    an_order_of_which_some_units_come_back: BAD_LINE, LONG_MS, async |at: &mut Recording| {
+        let order = at.buy("tok_approve").await.id;
+        at.settled(order).await;
+        at.take_back(order, &[("TEE-1", 1), ("TEE-2", 1)], true).await;
+        let settled = at.settled(order).await.state;
+        assert_eq!((settled.status(), settled.payment()), (Status::Confirmed, order::Payment::Captured));
+    };
+    an_order_that_comes_back_piece_by_piece: PLAIN, LONG_MS, async |at: &mut Recording| {
+        let order = at.buy("tok_approve").await.id;
+        at.settled(order).await;
+        at.take_back(order, &[("TEE-1", 1)], true).await;
+        at.take_back(order, &[("TEE-2", 1)], false).await;
+        at.take_back(order, &[("TEE-1", 1)], false).await;
+        let settled = at.settled(order).await.state;
+        assert_eq!((settled.status(), settled.payment()), (Status::Returned, order::Payment::Refunded));
+    };
+    an_order_cancelled_while_some_of_it_comes_back: BAD_LINE, LONG_MS, async |at: &mut Recording| {
+        let order = at.buy("tok_approve").await.id;
+        at.settled(order).await;
+        at.take_back(order, &[("TEE-1", 1)], true).await;
+        at.shop().cancel_order(order, By::Admin, None).await.unwrap();
+        let settled = at.settled(order).await.state;
+        assert_eq!((settled.status(), settled.payment()), (Status::Cancelled, order::Payment::Refunded));
     };
     a_declined_order_bought_again: PLAIN, LONG_MS, async |at: &mut Recording| {
         let cart = at.fill(&[("TEE-1", 2), ("TEE-2", 1)]).await;

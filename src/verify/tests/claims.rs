@@ -49,3 +49,16 @@ fn a_hand_back_drops_what_the_cart_claimed_meanwhile() {
     ]);
     assert_eq!(findings(&lines), [""; 0]);
 }
+
+#[test]
+fn units_that_came_back_do_not_count_for_their_buyer() {
+    let back = |number, units| {
+        Line::Sku(sku::Event::TakenBack { order: order(), number, units, restock: true })
+    };
+    let mut lines = cooked(1, 1, [limited()]);
+    lines.extend([back(1, 1), reserved(1)]);
+    let limits = |lines: &[Line]| findings(lines).iter().any(|found| found.contains("limit:"));
+    assert!(!limits(&lines));
+    lines.push(reserved(2));
+    assert!(limits(&lines));
+}

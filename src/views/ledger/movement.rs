@@ -4,7 +4,10 @@
 //! ledger.
 
 use crate::{
-    domain::{By, sku::Event},
+    domain::{
+        By,
+        sku::{Event, MAIN_LOCATION},
+    },
     journal::{EntryRef, Position, codec},
 };
 use serde::{Serialize, Serializer};
@@ -46,7 +49,7 @@ fn as_text<S: Serializer>(by: &By, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 /// The lines that an entry of a SKU makes: one, or one for each holder of an expiry and each
-/// location of a sale.
+/// location of a sale, and two for a return that is written off.
 ///
 /// # Errors
 /// The entry is no event of a SKU.
@@ -77,6 +80,10 @@ pub fn movements(entry: &EntryRef<'_>) -> Result<Vec<Movement>, codec::Error> {
         };
         return Ok(picks.iter().map(sale).collect());
     }
+    if let Event::TakenBack { units, restock: false, .. } = event {
+        let written_off = line("write-off").units(units).negated().location(MAIN_LOCATION.into());
+        return Ok(vec![describe(event, line), written_off]);
+    }
     Ok(vec![describe(event, line)])
 }
 
@@ -104,7 +111,13 @@ fn describe(event: Event, line: impl Fn(&'static str) -> Movement) -> Movement {
         Event::Committed { order, units, .. } => line("sale").units(units).negated().holder(&order),
         Event::OrderReleased { order, units } => line("cancellation").units(units).holder(&order),
         Event::Returned { order, units } => line("return").units(units).holder(&order),
+        Event::TakenBack { order, number, units, .. } => {
+            line("return").units(units).holder(&order).reason(format!("return {number}"))
+        }
         Event::Forgotten { order } => line("forgotten").holder(&order),
+        Event::ReturnForgotten { order, number } => {
+            line("forgotten").holder(&order).reason(format!("return {number}"))
+        }
         Event::Claimed { product } => line("claimed").holder(&product),
         Event::Unclaimed { product } => line("unclaimed").holder(&product),
         Event::Listed { product, price, .. } => {

@@ -8,7 +8,7 @@
 use super::*;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -26,6 +26,9 @@ enum Op {
         which: usize,
     },
     Cancel,
+    TakeBack {
+        units: u32,
+    },
     Flag,
     Wait {
         ms: u64,
@@ -55,6 +58,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => which.clone().prop_map(|which| Op::Arrive { which }),
         2 => which.prop_map(|which| Op::Again { which }),
         1 => Just(Op::Cancel),
+        2 => (1_u32..3).prop_map(|units| Op::TakeBack { units }),
         1 => Just(Op::Flag),
         1 => (1_u64..400_000).prop_map(|ms| Op::Wait { ms }),
     ]
@@ -93,6 +97,10 @@ struct World {
     run: Run<State>,
     answers: BTreeMap<Step, Outcome>,
     units: Units,
+    /// Units by return, as the SKU took them back.
+    taken_back: BTreeMap<u32, u32>,
+    /// Returns that the SKU still remembers.
+    remembered: BTreeSet<u32>,
     cart_is_open: bool,
     calls: Vec<Obligation>,
     waiting: Vec<Command>,
@@ -109,6 +117,8 @@ impl World {
             run,
             answers: BTreeMap::new(),
             units: Units::Claimed,
+            taken_back: BTreeMap::new(),
+            remembered: BTreeSet::new(),
             cart_is_open: false,
             calls: vec![],
             waiting: vec![],
@@ -120,6 +130,14 @@ impl World {
         matches!(self.answers.get(&step), Some(Outcome::Approved { .. } | Outcome::NothingToVoid))
     }
 
+    /// What the provider has given back, whether the order knows or not.
+    fn refunded(&self) -> i64 {
+        let refunds = self.answers.iter().filter(|(step, outcome)| {
+            step.is_refund() && matches!(outcome, Outcome::Approved { .. })
+        });
+        refunds.map(|(step, _)| self.run.state.amount_of(*step).unwrap().amount_minor).sum()
+    }
+
     /// The provider's answer to a step; the first one stands.
     fn pay(&mut self, step: Step) -> Outcome {
         let voided = self.did(Step::Void);
@@ -127,7 +145,10 @@ impl World {
             Step::Authorise => self.luck.card_is_good && !voided,
             Step::Capture => self.luck.capture_works && self.did(Step::Authorise) && !voided,
             Step::Void => !self.did(Step::Capture),
-            Step::Refund => self.did(Step::Capture),
+            Step::Refund | Step::RefundPart(_) => {
+                let amount = self.run.state.amount_of(step).unwrap().amount_minor;
+                self.did(Step::Capture) && self.refunded() + amount <= TOTAL
+            }
         };
         let outcome = if step == Step::Void && !self.did(Step::Authorise) {
             Outcome::NothingToVoid
@@ -177,6 +198,18 @@ impl World {
                 self.units = Units::Forgotten;
                 Command::RecordForgotten
             }
+            Obligation::TakeBack(number) => {
+                assert_eq!(self.units, Units::Sold, "taken back what was not sold");
+                if self.remembered.insert(number) {
+                    let units = self.run.state.units_of(owed)[0].1;
+                    assert_eq!(self.taken_back.insert(number, units), None, "taken back twice");
+                }
+                Command::RecordStocked { number }
+            }
+            Obligation::ForgetReturn(number) => {
+                self.remembered.remove(&number);
+                Command::RecordReturnForgotten { number }
+            }
             Obligation::Reopen => {
                 let back = [Units::WithTheCart, Units::Free, Units::Forgotten, Units::Lapsed];
                 assert!(back.contains(&self.units), "the cart's lines don't stand yet");
@@ -188,7 +221,13 @@ impl World {
 
     /// Tells the order, twice: the second time changes nothing.
     fn tell(&mut self, command: &Command) -> TestCaseResult {
-        self.run.tell(self.now, command).unwrap();
+        if self.run.tell(self.now, command).is_err() {
+            prop_assert!(matches!(command, Command::TakeBack { .. }), "{:?}", command);
+            return Ok(());
+        }
+        if matches!(command, Command::TakeBack { .. }) {
+            return self.check(); // the same again is another return; its key sets it apart
+        }
         let once = self.run.state.clone();
         prop_assert_eq!(self.run.tell(self.now, command).unwrap(), vec![], "{:?}", command);
         prop_assert_eq!(&self.run.state, &once);
@@ -228,6 +267,7 @@ impl World {
                 self.tell(&command)
             }
             Op::Cancel => self.tell(&Command::Cancel),
+            Op::TakeBack { units } => self.tell(&take_back(units)),
             Op::Flag => self.tell(&flag()),
             Op::Wait { ms } => {
                 self.now = self.now.plus_ms(ms);
@@ -278,6 +318,8 @@ impl World {
             prop_assert!(self.did(Step::Capture) && !self.did(Step::Refund));
             prop_assert_eq!(self.units, Units::Sold, "paid without stock");
         }
+        prop_assert!(self.refunded() <= TOTAL, "refunded more than was captured");
+        prop_assert!(self.taken_back.values().sum::<u32>() <= 2, "units came from nowhere");
         if state.payment() == Payment::Voided {
             prop_assert!(!self.did(Step::Capture), "both voided and captured");
         }
@@ -304,14 +346,25 @@ impl World {
     fn check_end(&self) -> TestCaseResult {
         let state = &self.run.state;
         prop_assert!(state.settled() && !state.needs_review());
-        let confirmed = state.status() == Status::Confirmed;
-        let (captured, refunded) = (self.did(Step::Capture), self.did(Step::Refund));
+        let confirmed = matches!(state.status(), Status::Confirmed | Status::Returned);
+        let captured = self.did(Step::Capture);
+        let kept = if captured { TOTAL - self.refunded() } else { 0 };
+        let sku = sku("A");
+        let back: u32 = self.taken_back.values().sum();
+        prop_assert_eq!(2 - back, state.left_of(&sku), "the SKU has what the order says");
+        prop_assert!(self.remembered.is_empty(), "the SKU remembers for ever");
+        let keeps = if confirmed { state.rest().unwrap().amount_minor } else { 0 };
+        prop_assert_eq!(kept, keeps, "to the cent");
+        let all_back = state.left_of(&sku) == 0;
+        prop_assert_eq!(state.status() == Status::Returned, all_back);
+        let refunded = self.did(Step::Refund);
         let set_aside = self.did(Step::Authorise) && !self.did(Step::Void) && !captured;
         prop_assert!(!set_aside, "money stays set aside");
         prop_assert_eq!(confirmed, captured && !refunded, "paid without order, or the reverse");
         prop_assert_eq!(confirmed, self.units == Units::Sold, "stock is not where the order is");
         prop_assert_ne!(self.units, Units::Claimed, "stock stays claimed");
-        let payment = if confirmed { Payment::Captured } else { Payment::Refunded };
+        let pays = confirmed && !all_back;
+        let payment = if pays { Payment::Captured } else { Payment::Refunded };
         prop_assert_eq!(captured, state.payment() == payment);
         let let_go = matches!(self.answers.get(&Step::Void), Some(Outcome::Approved { .. }));
         let says = [history(&self.run).contains(&"voided"), payment_says(state, let_go)];

@@ -24,6 +24,8 @@ enum Op {
     Commit { which: usize },
     Return { which: usize },
     Forget { which: usize },
+    TakeBack { which: usize, units: u32, restock: bool },
+    AgainBack { which: usize, forget: bool },
     Stock(Command),
     Wait { ms: u64 },
 }
@@ -42,7 +44,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => which.clone().prop_map(|which| Op::HandBack { which }),
         4 => which.clone().prop_map(|which| Op::Commit { which }),
         2 => which.clone().prop_map(|which| Op::Return { which }),
-        1 => which.prop_map(|which| Op::Forget { which }),
+        1 => which.clone().prop_map(|which| Op::Forget { which }),
+        3 => (which.clone(), 1_u32..3, any::<bool>())
+            .prop_map(|(which, units, restock)| Op::TakeBack { which, units, restock }),
+        2 => (which, any::<bool>()).prop_map(|(which, forget)| Op::AgainBack { which, forget }),
         2 => stock().prop_map(Op::Stock),
         3 => (1_u64..70).prop_map(|ms| Op::Wait { ms }),
     ]
@@ -116,6 +121,8 @@ impl Play {
                 self.saga(which, &[Saga::TakenOver, Saga::Committing], Saga::Returned)
             }
             Op::Forget { which } => self.saga(which, &[Saga::Returned], Saga::Forgotten),
+            Op::TakeBack { which, units, restock } => self.take_back(which, units, restock),
+            Op::AgainBack { which, forget } => self.again_back(which, forget),
             Op::Stock(command) => Some(command),
             Op::Wait { ms } => {
                 self.now = self.now.plus_ms(ms);
@@ -140,6 +147,32 @@ impl Play {
             Saga::TakenOver | Saga::Committing => Command::Commit { order, units },
             Saga::Returned => Command::Return { order, units },
             Saga::Forgotten => Command::Forget { order },
+        })
+    }
+
+    /// Some units of an order that is sold, under its next number.
+    fn take_back(&mut self, which: usize, units: u32, restock: bool) -> Option<Command> {
+        let count = self.books.orders.len();
+        let (order, left, at) = self.books.orders.get_mut(which.checked_rem(count)?)?;
+        // One unit stays, so that the saga can still return the rest.
+        if *at != Saga::Committing || units >= *left || !self.books.sold.contains(order) {
+            return None;
+        }
+        *left -= units;
+        let (order, number) = (*order, u32::try_from(self.books.back.len()).unwrap());
+        self.books.back.push((order, number, units, restock, false));
+        Some(Command::TakeBack { order, number, units, restock })
+    }
+
+    /// A return that was taken back, again, or the word that its order has recorded it.
+    fn again_back(&mut self, which: usize, forget: bool) -> Option<Command> {
+        let count = self.books.back.len();
+        let back = self.books.back.get_mut(which.checked_rem(count)?)?;
+        back.4 |= forget;
+        let (order, number, units, restock, forgotten) = *back;
+        Some(match forgotten {
+            true => Command::ForgetReturn { order, number },
+            false => Command::TakeBack { order, number, units, restock },
         })
     }
 

@@ -40,6 +40,10 @@ pub(super) struct Books {
     entries: Vec<Entry>,
     lapsed: Vec<Entry>,
     pub(super) orders: Vec<(OrderId, u32, Saga)>,
+    /// Orders whose units are sold.
+    pub(super) sold: Vec<OrderId>,
+    /// Order, number, units, whether they can be sold again and whether the order has recorded it.
+    pub(super) back: Vec<(OrderId, u32, u32, bool, bool)>,
     /// Which cart made which order: a cart has one open order at a time.
     pub(super) placed: Vec<(CartId, OrderId)>,
     pub(super) sent: Vec<Reserve>,
@@ -128,6 +132,7 @@ impl Books {
                 let picked: u64 = picks.iter().map(|(_, units)| units).sum();
                 assert!(picks.is_empty() || picked == entry.units);
                 entry.until = None;
+                self.sold.push(*order);
                 self.in_house -= i64::from(*units);
                 self.entries.push(entry);
             }
@@ -139,6 +144,16 @@ impl Books {
                 let entry = self.take(Who::Order(*order), true).unwrap();
                 assert_eq!(entry.units, u64::from(*units));
                 self.in_house += i64::from(*units);
+            }
+            Event::TakenBack { order, units, restock, .. } => {
+                let mut entry = self.take(Who::Order(*order), true).unwrap();
+                entry.units = entry.units.checked_sub(u64::from(*units)).unwrap();
+                self.entries.push(entry);
+                if *restock {
+                    self.in_house += i64::from(*units);
+                } else {
+                    self.written_off += i64::from(*units);
+                }
             }
             Event::SoldOut {} => {
                 assert!(!self.sold_out && self.free() == 0, "sold out twice, or not at all");
