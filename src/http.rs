@@ -2,7 +2,7 @@
 //!
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
-//! [`inventory`], [`live`] and [`operate`] are what stands there; [`problem`] says why not;
+//! [`inventory`], [`live`], [`mail`] and [`operate`] are what stands there; [`problem`] says why not;
 //! [`extract`], [`auth`] and [`reply`] are the manners of all of them, [`middleware`] what goes
 //! around; [`server`] listens, says so while the shop opens, and drains. Invariant: every error that leaves is a problem with a
 //! code, and whatever a client can make large or slow has a limit.
@@ -12,6 +12,7 @@ pub mod cart;
 pub mod extract;
 pub mod inventory;
 pub mod live;
+pub mod mail;
 pub mod middleware;
 mod opening;
 pub mod operate;

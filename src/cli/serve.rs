@@ -103,6 +103,7 @@ fn options(settings: &Settings) -> Options {
         shards: settings.shards,
         most_commands: settings.most_commands,
         allow_future: settings.allow_future,
+        mail: settings.mail.clone(),
         ..Options::default()
     }
 }

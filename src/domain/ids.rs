@@ -157,9 +157,21 @@ uuid_id!(
     ProductId, "prod_"
 );
 uuid_id!(
+    /// The post of one shard. Its first four bytes route it there.
+    PostId, "post_"
+);
+uuid_id!(
     /// What makes a command the same command when it comes again.
     CommandId, "cmd_"
 );
+
+impl PostId {
+    /// The one with these routing bits; a shard's is the first that leads there.
+    #[must_use]
+    pub fn routed_by(bits: u32) -> PostId {
+        PostId(Uuid::from_fields(bits, 0, 0, &[0; 8]))
+    }
+}
 
 impl OrderId {
     /// The order that `cart` makes when `command` checks it out for the `attempt`th time.
@@ -189,11 +201,13 @@ pub enum Kind {
     Order,
     /// One product of the catalogue.
     Product,
+    /// What has become of one shard's letters.
+    Post,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers in the log.
-    pub const ALL: [Kind; 4] = [Kind::Sku, Kind::Cart, Kind::Order, Kind::Product];
+    pub const ALL: [Kind; 5] = [Kind::Sku, Kind::Cart, Kind::Order, Kind::Product, Kind::Post];
 
     /// The lower-case name.
     #[must_use]
@@ -203,6 +217,7 @@ impl Kind {
             Kind::Cart => "cart",
             Kind::Order => "order",
             Kind::Product => "product",
+            Kind::Post => "post",
         }
     }
 }
@@ -220,6 +235,8 @@ pub enum EntityId {
     Order(OrderId),
     /// One product of the catalogue.
     Product(ProductId),
+    /// What has become of one shard's letters.
+    Post(PostId),
 }
 
 impl EntityId {
@@ -231,6 +248,7 @@ impl EntityId {
             EntityId::Cart(_) => Kind::Cart,
             EntityId::Order(_) => Kind::Order,
             EntityId::Product(_) => Kind::Product,
+            EntityId::Post(_) => Kind::Post,
         }
     }
 
@@ -242,6 +260,7 @@ impl EntityId {
             EntityId::Cart(id) => id.0.as_bytes(),
             EntityId::Order(id) => id.0.as_bytes(),
             EntityId::Product(id) => id.0.as_bytes(),
+            EntityId::Post(id) => id.0.as_bytes(),
         }
     }
 
@@ -255,6 +274,7 @@ impl EntityId {
             Kind::Product => {
                 Uuid::from_slice(bytes).ok().map(|id| EntityId::Product(ProductId(id)))
             }
+            Kind::Post => Uuid::from_slice(bytes).ok().map(|id| EntityId::Post(PostId(id))),
         }
     }
 
@@ -267,14 +287,17 @@ impl EntityId {
         None.or_else(|| CartId::parse(text).map(EntityId::Cart))
             .or_else(|| OrderId::parse(text).map(EntityId::Order))
             .or_else(|| ProductId::parse(text).map(EntityId::Product))
+            .or_else(|| PostId::parse(text).map(EntityId::Post))
     }
 
-    /// The bytes that choose the shard: the routing bits for carts and orders, else the id.
+    /// The bytes that choose the shard: the routing bits of those that have them, else the id.
     #[must_use]
     pub fn routing_key(&self) -> &[u8] {
         match self {
             EntityId::Sku(_) | EntityId::Product(_) => self.bytes(),
-            EntityId::Cart(_) | EntityId::Order(_) => self.bytes().get(..4).unwrap_or_default(),
+            EntityId::Cart(_) | EntityId::Order(_) | EntityId::Post(_) => {
+                self.bytes().get(..4).unwrap_or_default()
+            }
         }
     }
 }
@@ -286,6 +309,7 @@ impl fmt::Display for EntityId {
             EntityId::Cart(id) => id.fmt(f),
             EntityId::Order(id) => id.fmt(f),
             EntityId::Product(id) => id.fmt(f),
+            EntityId::Post(id) => id.fmt(f),
         }
     }
 }
@@ -305,6 +329,12 @@ impl From<CartId> for EntityId {
 impl From<OrderId> for EntityId {
     fn from(id: OrderId) -> Self {
         EntityId::Order(id)
+    }
+}
+
+impl From<PostId> for EntityId {
+    fn from(id: PostId) -> Self {
+        EntityId::Post(id)
     }
 }
 
@@ -345,6 +375,7 @@ mod tests {
             EntityId::Cart(CartId(Uuid::from_u128(1))),
             EntityId::Order(OrderId(Uuid::from_u128(2))),
             EntityId::Product(ProductId(Uuid::from_u128(3))),
+            EntityId::Post(PostId::routed_by(4)),
         ];
         for id in ids {
             assert_eq!(EntityId::parse(&id.to_string()), Some(id.clone()));

@@ -10,7 +10,7 @@ pub use objects::read;
 use super::problem::{Code, Problem};
 use crate::{
     domain::{EntityId, OrderId, ProductId, Sku},
-    shop::Key,
+    shop::{Key, mail::LetterId},
 };
 use axum::{
     body::Bytes,
@@ -152,6 +152,12 @@ impl Named for OrderId {
 impl Named for ProductId {
     fn named(text: &str) -> Option<Self> {
         ProductId::parse(text)
+    }
+}
+
+impl Named for LetterId {
+    fn named(text: &str) -> Option<Self> {
+        LetterId::parse(text)
     }
 }
 

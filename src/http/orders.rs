@@ -16,8 +16,11 @@ use crate::{
         orders::{Gift, Order},
     },
 };
-use axum::http::StatusCode;
-use serde::Serialize;
+use axum::{
+    extract::Query,
+    http::{StatusCode, Uri},
+};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What a list calls an order that is shut out.
@@ -116,12 +119,25 @@ pub async fn list(door: Door, call: Call) -> Answer {
     Ok(json(StatusCode::OK, &Page { items: items.collect(), next: page.next }))
 }
 
-/// `GET /api/orders/{id}`
+/// `GET /api/orders/{id}`; `?token=` for a link, which can't say Order-Token.
 pub async fn read(door: Door, mut call: Call) -> Answer {
     let id: OrderId = call.id().await?;
-    door.order_access(id, call.headers(), None)?;
+    let token = token_in(call.uri());
+    door.order_access(id, call.headers(), token.as_deref())?;
     let order = door.shop().order_by_id(id).await?;
     Ok(json(StatusCode::OK, &order_body(door.shop(), &order, None)))
+}
+
+/// The key to an order where a head can't carry it.
+pub(super) fn token_in(uri: &Uri) -> Option<String> {
+    let token = Query::<Token>::try_from_uri(uri).ok();
+    token.and_then(|Query(Token { token })| token)
+}
+
+#[derive(Debug, Deserialize)]
+struct Token {
+    #[serde(default)]
+    token: Option<String>,
 }
 
 /// `POST /api/orders/{id}/cancel`

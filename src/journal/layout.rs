@@ -113,6 +113,12 @@ impl Layout {
         self.0.join("payments.jsonl")
     }
 
+    /// Letters, where no mail server is set.
+    #[must_use]
+    pub fn mail(&self) -> PathBuf {
+        self.0.join("mail")
+    }
+
     /// Reads what the store says about itself; `None` when there is no store.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
     reason = "a test that overflows has failed, and only some events matter to it"
 )]
 
+mod news;
 mod pay;
 mod property;
 mod undo;
@@ -14,7 +15,7 @@ use super::{
     Command, Event, Item, Obligation, Outcome, Payment, Placement, Refusal, State, Status, Step,
 };
 use crate::domain::{
-    CartId, Machine, Sealed, Time,
+    CartId, Locale, Machine, Sealed, Time,
     cart::Lapsed,
     sku::Buyer,
     testing::{Run, START, at, check_machine, sku, usd},
@@ -35,6 +36,7 @@ fn placement() -> Placement {
         gift: Some(sealed(2)),
         payment: sealed(3),
         until: UNTIL,
+        locale: Locale::Pt,
     }
 }
 
