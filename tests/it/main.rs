@@ -16,6 +16,7 @@ mod checkout;
 mod command_line;
 mod inventory;
 mod live;
+mod mail;
 mod manners;
 mod operate;
 mod orders;

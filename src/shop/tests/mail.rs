@@ -354,7 +354,7 @@ async fn an_idle_shop_writes_nothing() {
     running.stop_the_clock();
     let recorded = || {
         let before = world.disks[0].durable_bytes();
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(400));
         world.disks[0].durable_bytes() == before
     };
     wait_until("what was sent is recorded", recorded).await;

@@ -213,7 +213,7 @@ fn an_end_says_why_and_what_happens_to_the_money() {
 
 #[test]
 fn what_people_type_is_text_and_nothing_else() {
-    let mut desk = Desk::new(Locale::En).gift(&format!("{EVIL} <ma@example.com>"), EVIL);
+    let mut desk = Desk::new(Locale::En).gift("<script>\r\nBcc: all <ma@example.com>", EVIL);
     desk.name = EVIL.to_owned();
     desk.title = EVIL.to_owned();
     for subject in [Subject::Confirmation, Subject::Gift] {
