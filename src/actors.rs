@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`baton`] carries an answer through a conversation; [`shell`] runs any machine;
 //! [`directory`] finds or wakes an actor and [`supervisor`] hears of its end; the roles [`sku`],
-//! [`cart`], [`order`] and [`product`] hold the conversations; [`timekeeper`] and [`cashier`] act
-//! when time or money does; [`system`] is the tree. Invariant: actors only tell, they never await
+//! [`cart`], [`order`], [`product`] and [`post`] hold the conversations; [`timekeeper`],
+//! [`cashier`] and [`herald`] act when time, money or news does; [`system`] is the tree. Invariant: actors only tell, they never await
 //! each other.
 
 pub mod baton;
@@ -11,8 +11,10 @@ pub mod cart;
 pub mod cashier;
 pub mod directory;
 pub mod gather;
+pub mod herald;
 pub mod order;
 pub mod outbox;
+pub mod post;
 pub mod product;
 pub mod shell;
 pub mod sku;
@@ -38,6 +40,7 @@ mod tests {
             room::<cart::Actor>(),
             room::<order::Actor>(),
             room::<product::Actor>(),
+            room::<post::Actor>(),
         ];
         for [heard, told] in kinds {
             assert_eq!(heard, told, "{kinds:?}");

@@ -7,10 +7,13 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::float_arithmetic)]
 
 pub mod cart;
+pub mod contact;
 pub mod ids;
+pub mod locale;
 pub mod machine;
 pub mod money;
 pub mod order;
+pub mod post;
 pub mod product;
 pub mod sealed;
 pub mod sku;
@@ -18,7 +21,8 @@ pub mod sku;
 mod testing;
 pub mod time;
 
-pub use ids::{CartId, CommandId, EntityId, Kind, OrderId, ProductId, Sku};
+pub use ids::{CartId, CommandId, EntityId, Kind, OrderId, PostId, ProductId, Sku};
+pub use locale::Locale;
 pub use machine::{By, Context, Fingerprint, Machine};
 pub use money::{Currency, Money};
 pub use sealed::Sealed;

@@ -2,7 +2,7 @@
 //!
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
-//! [`inventory`], [`live`] and [`operate`] are what stands there; [`problem`] says why not;
+//! [`inventory`], [`live`], [`mail`] and [`operate`] are what stands there; [`problem`] says why not;
 //! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`cached`] and
 //! [`coding`] what makes catalogue reads cheap, [`middleware`] what goes
 //! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
@@ -18,6 +18,7 @@ pub mod etag;
 pub mod extract;
 pub mod inventory;
 pub mod live;
+pub mod mail;
 pub mod middleware;
 mod opening;
 pub mod operate;

@@ -48,11 +48,19 @@ pub use position::{Hash, Position, Tail};
 pub use secret::Secret;
 pub use state::{StateStore, Tree};
 
-use crate::domain::EntityId;
+use crate::domain::{EntityId, PostId};
 
 /// Which of `shards` logs keeps an entity: the same for ever, so the hash is part of the format.
 #[must_use]
 pub fn shard_of(id: &EntityId, shards: usize) -> usize {
     let hash = crc32c::crc32c(id.routing_key());
     usize::try_from(hash).unwrap_or(0).checked_rem(shards).unwrap_or(0)
+}
+
+/// The post of `shard`, one of `shards`: it lives in the log whose letters it counts.
+#[must_use]
+pub fn post_of(shard: usize, shards: usize) -> PostId {
+    let mut posts = (0..u32::MAX).map(PostId::routed_by);
+    let there = |post: &PostId| shard_of(&(*post).into(), shards) == shard;
+    posts.find(there).unwrap_or(PostId::routed_by(0))
 }

@@ -6,8 +6,10 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod mail;
 pub mod payments;
 
 pub use clock::{Clock, ShopClock};
 pub use entropy::Entropy;
+pub use mail::Mail;
 pub use payments::Payments;

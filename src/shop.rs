@@ -2,7 +2,7 @@
 //! through it.
 //!
 //! Reading order: [`open`](mod@open) makes a shop of a folder; [`cart`], [`orders`], [`stock`] and
-//! [`catalogue`] are the use cases, [`lists`] reads the views; [`identity`] says who a token belongs to and which command a
+//! [`catalogue`] are the use cases, [`lists`] reads the views, [`mail`](mod@mail) has the letters; [`identity`] says who a token belongs to and which command a
 //! key means. Invariant: a question is always asked with a deadline and with a permit, and the
 //! permit stays with the question, not with who asked: so the work inside is bounded whatever
 //! comes to the door, and however soon it leaves.
@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod error;
 pub mod identity;
 pub mod lists;
+pub mod mail;
 pub mod open;
 pub mod orders;
 pub mod stock;

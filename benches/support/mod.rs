@@ -163,6 +163,7 @@ pub fn details() -> Details {
         },
         gift: None,
         payment: Payment { method: "card".into(), token: "tok_approve".into() },
+        locale: doorbuster::domain::Locale::En,
     }
 }
 

@@ -326,6 +326,7 @@ impl Actor {
             gift: checkout.gift.clone(),
             payment: checkout.payment.clone(),
             until: checkout.until,
+            locale: checkout.locale,
         })
     }
 

@@ -10,7 +10,7 @@ use super::{
     system::Knows,
 };
 use crate::{
-    domain::{CartId, EntityId, OrderId, ProductId, Sku, Time},
+    domain::{CartId, EntityId, OrderId, PostId, ProductId, Sku, Time},
     journal::{self, entity::Entity},
 };
 use foldhash::fast::RandomState;
@@ -60,6 +60,12 @@ impl Id for OrderId {
 impl Id for ProductId {
     fn entity(&self) -> EntityId {
         EntityId::Product(*self)
+    }
+}
+
+impl Id for PostId {
+    fn entity(&self) -> EntityId {
+        EntityId::Post(*self)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     Outbox, cart,
     cashier::Cashier,
     directory::Directory,
-    order, product,
+    order, post, product,
     shell::{Heard, Role},
     sku,
     supervisor::Supervisor,
@@ -43,6 +43,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::Notify;
 
 /// What an operator may set about the shop's behaviour.
 #[derive(Clone, Debug)]
@@ -136,6 +137,9 @@ pub struct System {
     carts: Directory<cart::Actor>,
     orders: Directory<order::Actor>,
     products: Directory<product::Actor>,
+    posts: Directory<post::Actor>,
+    /// A letter is to be sent again.
+    pub(super) resend: Notify,
     pub(super) cashier: Cashier,
     /// Deadlines up to here have been read from the due index.
     due_read_until: AtomicI64,
@@ -168,6 +172,7 @@ knows!(sku::Actor, skus);
 knows!(cart::Actor, carts);
 knows!(order::Actor, orders);
 knows!(product::Actor, products);
+knows!(post::Actor, posts);
 
 impl System {
     /// Tells an actor something from outside the tree.
@@ -252,6 +257,7 @@ impl System {
             EntityId::Cart(id) => self.carts.tell(self, id, Heard::Wake, false),
             EntityId::Order(id) => self.orders.tell(self, id, Heard::Wake, false),
             EntityId::Product(id) => self.products.tell(self, id, Heard::Wake, false),
+            EntityId::Post(id) => self.posts.tell(self, id, Heard::Wake, false),
         }
     }
 
@@ -262,12 +268,14 @@ impl System {
             EntityId::Cart(id) => self.carts.release(self, id),
             EntityId::Order(id) => self.orders.release(self, id),
             EntityId::Product(id) => self.products.release(self, id),
+            EntityId::Post(id) => self.posts.release(self, id),
         }
     }
 
-    /// Live actors by kind, in the order sku, cart, order, product.
-    pub fn live(&self) -> [usize; 4] {
-        [self.skus.live(), self.carts.live(), self.orders.live(), self.products.live()]
+    /// Live actors by kind, in the order of [`Kind::ALL`](crate::domain::Kind::ALL).
+    pub fn live(&self) -> [usize; 5] {
+        let (skus, carts, orders) = (self.skus.live(), self.carts.live(), self.orders.live());
+        [skus, carts, orders, self.products.live(), self.posts.live()]
     }
 
     /// Reads the next deadlines of entities that sleep. From the very first on: whose checkpoint
@@ -304,6 +312,7 @@ impl System {
         self.carts.rest_idle(self);
         self.orders.rest_idle(self);
         self.products.rest_idle(self);
+        self.posts.rest_idle(self);
     }
 
     /// Takes no more; what is appended becomes durable, then the drivers end.
@@ -320,6 +329,7 @@ impl System {
         self.carts.end();
         self.orders.end();
         self.products.end();
+        self.posts.end();
         self.timekeeper.nudge();
     }
 }
@@ -340,6 +350,7 @@ async fn start_tree(system: &Arc<System>) -> Result<(), ractor::SpawnErr> {
     supervise::<cart::Actor>(system).await?;
     supervise::<order::Actor>(system).await?;
     supervise::<product::Actor>(system).await?;
+    supervise::<post::Actor>(system).await?;
     tokio::spawn(timekeeper::run(system.clone()));
     Ok(())
 }

@@ -115,6 +115,7 @@ pub(super) fn options(settings: &Settings) -> Options {
         shards: settings.shards,
         most_commands: settings.most_commands,
         allow_future: settings.allow_future,
+        mail: settings.mail.clone(),
         ..Options::default()
     }
 }

@@ -3,7 +3,9 @@
 //! Every value keeps where it came from, so that an error names the place to mend it. Secrets are
 //! never printed.
 
-use crate::journal::layout::MAX_SHARDS;
+mod letters;
+
+use crate::{journal::layout::MAX_SHARDS, shop::mail};
 use std::{
     collections::BTreeMap,
     env, fmt,
@@ -61,6 +63,13 @@ flags! {
     most_commands = "N", "Commands that may be under way at once; more are told to come again", "4096";
     most_connections = "N", "Connections that may be open at once", "16384";
     most_sockets = "N", "WebSockets that may be open at once", "10000";
+    mail = "URL", "Where letters go: files, smtp://user:password@host:port?tls=required, opportunistic or none, or smtps://", "files, .eml files in the store's folder mail";
+    mail_from = "ADDRESS", "Who writes the letters, as `Shop <shop@example.com>`", "Doorbuster <shop@localhost>";
+    mail_ca = "FILE", "One more CA that mail servers may be vouched for by, as PEM", "none";
+    mail_timeout_ms = "MS", "How long a mail server may take to let us in, and to take one letter", "30000";
+    mail_at_once = "N", "Letters under way at once", "8";
+    mail_attempts = "N", "Failures of its own after which a letter is dead", "30";
+    public_url = "URL", "Where buyers reach the door; letters link there", "none, letters have no link";
     idle_ms = "MS", "An actor without work for so long goes to rest", "10000";
     allow_future = "BOOL", "Open a store whose last entry is over a minute ahead of the clock: true or false", "false";
     cookie_secure = "BOOL", "Cookies only over TLS: for a shop behind a proxy that ends it", "false";
@@ -130,6 +139,7 @@ pub struct Settings {
     pub most_commands: usize,
     pub most_connections: usize,
     pub most_sockets: usize,
+    pub mail: mail::Options,
     pub idle_ms: u64,
     pub allow_future: bool,
     pub cookie_secure: bool,
@@ -177,6 +187,7 @@ impl Settings {
             most_commands: number(&values, "most_commands", 4_096, 1, 1_000_000)?,
             most_connections: number(&values, "most_connections", 16_384, 1, 1_000_000)?,
             most_sockets: number(&values, "most_sockets", 10_000, 0, 1_000_000)?,
+            mail: letters::read(&values)?,
             idle_ms: number(&values, "idle_ms", 10_000, 1, DAY_MS)?,
             allow_future: get(&values, "allow_future", "false", boolean, parse)?,
             cookie_secure: get(&values, "cookie_secure", "false", boolean, parse)?,
@@ -188,9 +199,9 @@ impl Settings {
         })
     }
 
-    fn shown(&self) -> [(&'static str, String); 15] {
+    fn shown(&self) -> Vec<(&'static str, String)> {
         let token = self.admin_token.as_ref().map_or("(in the store)", |_| "(hidden)");
-        [
+        let mut shown = vec![
             ("listen", quoted(self.listen)),
             ("store", quoted(self.store.display())),
             ("admin_token", quoted(token)),
@@ -206,7 +217,9 @@ impl Settings {
             ("cookie_secure", self.cookie_secure.to_string()),
             ("demo", self.demo.to_string()),
             ("log", quoted(&self.log)),
-        ]
+        ];
+        shown.extend(letters::shown(&self.mail));
+        shown
     }
 }
 
@@ -264,7 +277,8 @@ fn get<T>(
     let given = values.get(name);
     let value = given.map_or(default, |(value, _)| value.as_str());
     read(value.trim()).ok_or_else(|| {
-        let shown = if name == "admin_token" { "(hidden)" } else { value };
+        // Both may be secrets; a bad one is not known to be none.
+        let shown = if matches!(name, "admin_token" | "mail") { "(hidden)" } else { value };
         Error::Value {
             name,
             value: shown.to_owned(),

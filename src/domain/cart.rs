@@ -7,7 +7,7 @@
 mod tests;
 
 use super::{
-    CommandId, Currency, EntityId, Fingerprint, Kind, Money, OrderId, Sealed, Sku, Time,
+    CommandId, Currency, EntityId, Fingerprint, Kind, Locale, Money, OrderId, Sealed, Sku, Time,
     machine::{self, Context, Machine},
     sku::Buyer,
 };
@@ -47,6 +47,9 @@ pub struct Checkout {
     pub payment: Sealed,
     /// When the order's reservations end.
     pub until: Time,
+    /// The language that the buyer is written to in.
+    #[serde(default, skip_serializing_if = "Locale::is_usual")]
+    pub locale: Locale,
 }
 
 /// Which lines an ended order leaves lapsed behind.
@@ -284,7 +287,9 @@ impl Machine for State {
     fn born(id: &EntityId) -> State {
         match id {
             EntityId::Cart(id) => State::new(*id),
-            EntityId::Sku(_) | EntityId::Order(_) | EntityId::Product(_) => State::default(),
+            EntityId::Sku(_) | EntityId::Order(_) | EntityId::Product(_) | EntityId::Post(_) => {
+                State::default()
+            }
         }
     }
 

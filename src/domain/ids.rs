@@ -160,9 +160,21 @@ uuid_id!(
     ProductId, "prod_"
 );
 uuid_id!(
+    /// The post of one shard. Its first four bytes route it there.
+    PostId, "post_"
+);
+uuid_id!(
     /// What makes a command the same command when it comes again.
     CommandId, "cmd_"
 );
+
+impl PostId {
+    /// The one with these routing bits; a shard's is the first that leads there.
+    #[must_use]
+    pub fn routed_by(bits: u32) -> PostId {
+        PostId(Uuid::from_fields(bits, 0, 0, &[0; 8]))
+    }
+}
 
 impl ProductId {
     /// The product of this handle, now and for ever: whoever names it first has it.
@@ -224,11 +236,13 @@ pub enum Kind {
     Order,
     /// One product of the catalogue.
     Product,
+    /// What has become of one shard's letters.
+    Post,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers in the log.
-    pub const ALL: [Kind; 4] = [Kind::Sku, Kind::Cart, Kind::Order, Kind::Product];
+    pub const ALL: [Kind; 5] = [Kind::Sku, Kind::Cart, Kind::Order, Kind::Product, Kind::Post];
 
     /// The lower-case name.
     #[must_use]
@@ -238,6 +252,7 @@ impl Kind {
             Kind::Cart => "cart",
             Kind::Order => "order",
             Kind::Product => "product",
+            Kind::Post => "post",
         }
     }
 }
@@ -255,6 +270,8 @@ pub enum EntityId {
     Order(OrderId),
     /// One product of the catalogue.
     Product(ProductId),
+    /// What has become of one shard's letters.
+    Post(PostId),
 }
 
 impl EntityId {
@@ -266,6 +283,7 @@ impl EntityId {
             EntityId::Cart(_) => Kind::Cart,
             EntityId::Order(_) => Kind::Order,
             EntityId::Product(_) => Kind::Product,
+            EntityId::Post(_) => Kind::Post,
         }
     }
 
@@ -277,6 +295,7 @@ impl EntityId {
             EntityId::Cart(id) => id.0.as_bytes(),
             EntityId::Order(id) => id.0.as_bytes(),
             EntityId::Product(id) => id.0.as_bytes(),
+            EntityId::Post(id) => id.0.as_bytes(),
         }
     }
 
@@ -290,6 +309,7 @@ impl EntityId {
             Kind::Product => {
                 Uuid::from_slice(bytes).ok().map(|id| EntityId::Product(ProductId(id)))
             }
+            Kind::Post => Uuid::from_slice(bytes).ok().map(|id| EntityId::Post(PostId(id))),
         }
     }
 
@@ -302,6 +322,7 @@ impl EntityId {
         None.or_else(|| CartId::parse(text).map(EntityId::Cart))
             .or_else(|| OrderId::parse(text).map(EntityId::Order))
             .or_else(|| ProductId::parse(text).map(EntityId::Product))
+            .or_else(|| PostId::parse(text).map(EntityId::Post))
     }
 
     /// The id's bytes in the order in which entities are kept: carts and orders by the time that
@@ -310,7 +331,7 @@ impl EntityId {
     pub fn place(&self) -> Vec<u8> {
         let mut bytes = self.bytes().to_vec();
         match self {
-            EntityId::Sku(_) | EntityId::Product(_) => {}
+            EntityId::Sku(_) | EntityId::Product(_) | EntityId::Post(_) => {}
             EntityId::Cart(_) | EntityId::Order(_) => bytes.rotate_right(MADE_AT.len()),
         }
         bytes
@@ -321,19 +342,21 @@ impl EntityId {
     pub fn from_place(kind: Kind, place: &[u8]) -> Option<EntityId> {
         let mut bytes = place.to_vec();
         match kind {
-            Kind::Sku | Kind::Product => {}
+            Kind::Sku | Kind::Product | Kind::Post => {}
             Kind::Cart | Kind::Order if bytes.len() != 16 => return None,
             Kind::Cart | Kind::Order => bytes.rotate_left(MADE_AT.len()),
         }
         EntityId::from_parts(kind, &bytes)
     }
 
-    /// The bytes that choose the shard: the routing bits for carts and orders, else the id.
+    /// The bytes that choose the shard: the routing bits of those that have them, else the id.
     #[must_use]
     pub fn routing_key(&self) -> &[u8] {
         match self {
             EntityId::Sku(_) | EntityId::Product(_) => self.bytes(),
-            EntityId::Cart(_) | EntityId::Order(_) => self.bytes().get(ROUTING).unwrap_or_default(),
+            EntityId::Cart(_) | EntityId::Order(_) | EntityId::Post(_) => {
+                self.bytes().get(ROUTING).unwrap_or_default()
+            }
         }
     }
 }
@@ -345,6 +368,7 @@ impl fmt::Display for EntityId {
             EntityId::Cart(id) => id.fmt(f),
             EntityId::Order(id) => id.fmt(f),
             EntityId::Product(id) => id.fmt(f),
+            EntityId::Post(id) => id.fmt(f),
         }
     }
 }
@@ -364,6 +388,12 @@ impl From<CartId> for EntityId {
 impl From<OrderId> for EntityId {
     fn from(id: OrderId) -> Self {
         EntityId::Order(id)
+    }
+}
+
+impl From<PostId> for EntityId {
+    fn from(id: PostId) -> Self {
+        EntityId::Post(id)
     }
 }
 

@@ -6,16 +6,18 @@
 
 mod decide;
 mod evolve;
+mod news;
 mod returns;
 mod step;
 #[cfg(test)]
 mod tests;
 
+pub use news::{MoneyBack, News};
 pub use returns::{Back, Return};
 pub use step::{Outcome, Step};
 
 use super::{
-    CartId, Kind, Money, Sealed, Sku, Time,
+    CartId, Kind, Locale, Money, Sealed, Sku, Time,
     cart::Lapsed,
     machine::{self, Context, Machine},
     sku::Buyer,
@@ -54,6 +56,9 @@ pub struct Placement {
     pub payment: Sealed,
     /// When the stock's reservations end and an unpaid order expires.
     pub until: Time,
+    /// The language that the buyer is written to in.
+    #[serde(default, skip_serializing_if = "Locale::is_usual")]
+    pub locale: Locale,
 }
 
 /// What can be asked of an order.

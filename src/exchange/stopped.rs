@@ -37,7 +37,7 @@ impl Stopped {
         each(folder, &mut |entity, entry| match entity {
             EntityId::Product(id) => fold(&mut stopped.products, id, entry),
             EntityId::Sku(sku) => fold(&mut stopped.skus, sku, entry),
-            EntityId::Cart(_) | EntityId::Order(_) => Ok(()),
+            EntityId::Cart(_) | EntityId::Order(_) | EntityId::Post(_) => Ok(()),
         })?;
         Ok(stopped)
     }

@@ -8,11 +8,11 @@ use super::{
     reply::{Answer, json, locate, mark_replayed},
 };
 use crate::{
-    domain::{CartId, Money, Sku, Time},
+    domain::{CartId, Locale, Money, Sku, Time},
     shop::{cart::Cart, orders::Details},
 };
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header::ACCEPT_LANGUAGE},
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,8 @@ pub async fn read(door: Door, call: Call) -> Answer {
 pub async fn check_out(door: Door, call: Call) -> Answer {
     let Some(key) = call.key()? else { return Err(key_required()) };
     let cart = door.cart(call.headers())?;
-    let details: Details = call.json()?;
+    let locale = accepted(call.headers());
+    let details = Details { locale, ..call.json()? };
     let wait = preferred_wait(call.headers());
     // Nobody waits for an order to settle once the door closes.
     let placed = door.shop().check_out_until(cart, &details, key, wait, door.closed());
@@ -116,6 +117,12 @@ pub async fn check_out(door: Door, call: Call) -> Answer {
         response.headers_mut().extend(applied.ok().map(|applied| (PREFERENCE_APPLIED, applied)));
     }
     Ok(response)
+}
+
+/// The language to write to the buyer in.
+fn accepted(headers: &HeaderMap) -> Locale {
+    let lines = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|line| line.to_str().ok());
+    Locale::accepted(&lines.collect::<Vec<_>>().join(","))
 }
 
 const PREFERENCE_APPLIED: axum::http::HeaderName =

@@ -10,7 +10,7 @@ pub use objects::read;
 use super::problem::{Code, Problem};
 use crate::{
     domain::{EntityId, OrderId, ProductId, Sku, product::is_handle},
-    shop::Key,
+    shop::{Key, mail::LetterId},
 };
 use axum::{
     body::Bytes,
@@ -154,6 +154,12 @@ impl Named for ProductId {
     fn named(text: &str) -> Option<Self> {
         let of_handle = || is_handle(text).then(|| ProductId::of_handle(text));
         ProductId::parse(text).or_else(of_handle)
+    }
+}
+
+impl Named for LetterId {
+    fn named(text: &str) -> Option<Self> {
+        LetterId::parse(text)
     }
 }
 

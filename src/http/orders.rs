@@ -18,7 +18,10 @@ use crate::{
         orders::{Back, Contact, Gift, Order, Returned},
     },
 };
-use axum::http::StatusCode;
+use axum::{
+    extract::Query,
+    http::{StatusCode, Uri},
+};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -181,12 +184,25 @@ pub async fn list(door: Door, call: Call) -> Answer {
     Ok(coding::once(call.headers(), bytes(&page)))
 }
 
-/// `GET /api/orders/{id}`
+/// `GET /api/orders/{id}`; `?token=` for a link, which can't say Order-Token.
 pub async fn read(door: Door, mut call: Call) -> Answer {
     let id: OrderId = call.id().await?;
-    let access = door.order_access(id, call.headers(), None)?;
+    let token = token_in(call.uri());
+    let access = door.order_access(id, call.headers(), token.as_deref())?;
     let order = door.shop().order_by_id(id).await?;
     Ok(json(StatusCode::OK, &body_for(access, door.shop(), &order)))
+}
+
+/// The key to an order where a head can't carry it.
+pub(super) fn token_in(uri: &Uri) -> Option<String> {
+    let token = Query::<Token>::try_from_uri(uri).ok();
+    token.and_then(|Query(Token { token })| token)
+}
+
+#[derive(Debug, Deserialize)]
+struct Token {
+    #[serde(default)]
+    token: Option<String>,
 }
 
 /// `POST /api/orders/{id}/cancel`

@@ -3,7 +3,7 @@
 use super::{
     Door, DoorSettings, cart,
     extract::Call,
-    inventory, live,
+    inventory, live, mail,
     middleware::{manners, no_such_address, wrong_method},
     operate, orders,
     problem::Problem,
@@ -42,6 +42,8 @@ fn map() -> Router<Door> {
         .route("/api/orders/{id}/cancel", post("cancel", orders::cancel))
         .route("/api/orders/{id}/returns", post("take-back", orders::take_back))
         .route("/api/orders/{id}/retry", post("retry", orders::retry))
+        .route("/api/mail/dead", read(mail::dead))
+        .route("/api/mail/dead/{id}/resend", post("resend", mail::resend))
         .route("/api/quarantine", read(operate::quarantined))
         .route("/api/quarantine/{entity}/release", post("release", operate::release))
         .route("/api/cut", post("cut", operate::cut))

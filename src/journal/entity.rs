@@ -6,8 +6,8 @@
 
 use super::{EntryRef, codec, snapshot::Stamp};
 use crate::domain::{
-    CommandId, Context, EntityId, Fingerprint, Kind, Time, cart, machine::Machine, order, product,
-    sku,
+    CommandId, Context, EntityId, Fingerprint, Kind, Time, cart, machine::Machine, order, post,
+    product, sku,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -133,6 +133,8 @@ pub enum AnyEntity {
     Order(Box<Entity<order::State>>),
     /// A product.
     Product(Box<Entity<product::State>>),
+    /// A shard's post.
+    Post(Box<Entity<post::State>>),
 }
 
 /// Does the same with whichever entity it is.
@@ -143,6 +145,7 @@ macro_rules! each {
             AnyEntity::Cart($entity) => $body,
             AnyEntity::Order($entity) => $body,
             AnyEntity::Product($entity) => $body,
+            AnyEntity::Post($entity) => $body,
         }
     };
 }
@@ -155,6 +158,7 @@ impl AnyEntity {
             Kind::Cart => AnyEntity::Cart(Box::new(Entity::born(id))),
             Kind::Order => AnyEntity::Order(Box::new(Entity::born(id))),
             Kind::Product => AnyEntity::Product(Box::new(Entity::born(id))),
+            Kind::Post => AnyEntity::Post(Box::new(Entity::born(id))),
         }
     }
 
@@ -178,6 +182,7 @@ impl AnyEntity {
             Kind::Product => {
                 read(bytes).map(|(stamp, entity)| (stamp, AnyEntity::Product(entity)))?
             }
+            Kind::Post => read(bytes).map(|(stamp, entity)| (stamp, AnyEntity::Post(entity)))?,
         })
     }
 

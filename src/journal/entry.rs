@@ -288,7 +288,7 @@ mod tests {
             EntryRef::parse(&bytes, Position(0)).map(|_| ())
         };
         assert_eq!(with(0, 39), Err(Malformed::Short));
-        assert_eq!(with(4, 4), Err(Malformed::Kind(4)));
+        assert_eq!(with(4, 5), Err(Malformed::Kind(5)));
         assert_eq!(with(5, 15), Err(Malformed::Id));
         assert_eq!(with(7, 5), Err(Malformed::Flags(5)));
         assert_eq!(with(7, 16), Err(Malformed::Flags(16)));

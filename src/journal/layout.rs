@@ -118,6 +118,11 @@ impl Layout {
     /// Append-only files of whole lines that outside parties keep here, and a backup has to cut at
     /// the same instant as the logs: names in the folder.
     pub const BOOKS: [&str; 1] = [PAYMENTS];
+    /// Letters, where no mail server is set.
+    #[must_use]
+    pub fn mail(&self) -> PathBuf {
+        self.0.join("mail")
+    }
 
     /// Reads what the store says about itself; `None` when there is no store.
     ///

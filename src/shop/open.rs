@@ -1,9 +1,10 @@
 //! A shop out of a folder: in which order the parts of a store are opened, and closed.
 
-use super::{Shop, lists};
+use super::{Shop, lists, mail};
 use crate::{
     actors::{
         Settings, System,
+        herald::Herald,
         system::{Ingredients, OpenError, Opening},
     },
     journal::{
@@ -39,6 +40,8 @@ pub struct Options {
     pub allow_future: bool,
     /// sled's cache.
     pub cache_bytes: u64,
+    /// Where letters go.
+    pub mail: mail::Options,
 }
 
 impl Default for Options {
@@ -49,6 +52,7 @@ impl Default for Options {
             most_commands: 4_096,
             allow_future: false,
             cache_bytes: 64 << 20,
+            mail: mail::Options::default(),
         }
     }
 }
@@ -91,6 +95,9 @@ pub enum Error {
     /// The payment simulator's books.
     #[error(transparent)]
     Payments(#[from] ports::payments::books::Error),
+    /// The mail server.
+    #[error(transparent)]
+    Mail(#[from] ports::mail::smtp::OpenError),
 }
 
 /// An open shop and what ends it.
@@ -102,14 +109,17 @@ pub struct Opened {
     drivers: Vec<JoinHandle<Option<FileLog>>>,
     keeper: JoinHandle<()>,
     views: JoinHandle<()>,
+    herald: Herald,
 }
 
 impl Opened {
     /// Ends the tree: everything accepted is durable when this returns, and once the last handle
     /// of the shop is dropped the folder can be opened again.
     pub async fn close(self) {
-        let Opened { shop, drivers, keeper, views, .. } = self;
+        let Opened { shop, drivers, keeper, views, herald, .. } = self;
         let system = shop.system().clone();
+        // While the log still takes what became of its letters.
+        herald.close().await;
         system.close();
         shop.0.views.stop();
         let ended = tokio::task::spawn_blocking(move || {
@@ -165,6 +175,7 @@ pub async fn open_with(
             }
         }
     }
+    let mailer = mail::route(&layout, &options.mail)?;
     let secret = Secret::open(&layout.secret())?;
     let keyring = Keyring::open(&layout.keys())?;
     let (store, checkpoint) = open_state(&layout, about.shards, options.cache_bytes)?;
@@ -197,7 +208,9 @@ pub async fn open_with(
     let (follower, views) = lists::follow(&system)?;
     let most_commands = options.most_commands;
     let shop = Shop::in_folder(system, follower, secret, most_commands, Some(layout));
-    Ok(Opened { shop, unmarked, drivers, keeper, views })
+    let herald = mail::write(&shop, mailer, &options.mail).await;
+    let herald = herald.map_err(|source| Error::Io { path: PathBuf::from("herald"), source })?;
+    Ok(Opened { shop, unmarked, drivers, keeper, views, herald })
 }
 
 /// The state store, and up to where it is complete. One that fell behind its checkpoint, or does

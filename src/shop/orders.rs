@@ -7,7 +7,12 @@ use crate::{
         cart::{self, Message},
         order::{self, Caller},
     },
-    domain::{By, CartId, OrderId, Sealed, cart::Checkout, order::Command},
+    domain::{
+        By, CartId, Locale, OrderId, Sealed,
+        cart::Checkout,
+        contact::{CONTACT, GIFT, PAYMENT},
+        order::Command,
+    },
     journal::keyring,
 };
 use serde::{Deserialize, Serialize};
@@ -17,39 +22,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-pub use crate::{actors::order::Order, domain::order::Back};
-
-/// Where to send it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Address {
-    /// Who lives there.
-    pub name: String,
-    /// Street and number.
-    pub line1: String,
-    /// Floor, flat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line2: Option<String>,
-    /// Town.
-    pub city: String,
-    /// State or province.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// Postal code.
-    pub postal_code: String,
-    /// ISO 3166 alpha-2 code.
-    pub country: String,
-}
-
-/// For somebody else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gift {
-    /// Whom it is for.
-    pub to: String,
-    /// What to write on the card.
-    pub message: String,
-}
+pub use crate::{
+    actors::order::Order,
+    domain::{
+        contact::{Address, Contact, Gift},
+        order::Back,
+    },
+};
 
 /// How it is paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +53,9 @@ pub struct Details {
     pub gift: Option<Gift>,
     /// How it is paid.
     pub payment: Payment,
+    /// The language to write in; from the request's head.
+    #[serde(skip)]
+    pub locale: Locale,
 }
 
 /// What came back.
@@ -86,20 +68,6 @@ pub struct Returned {
     /// Whether it can be sold again.
     pub restock: bool,
 }
-
-/// Who bought and where to send it, as sealed in the order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contact {
-    /// Where to write to.
-    pub email: String,
-    /// Where to send it.
-    pub address: Address,
-}
-
-/// Which value under an order's key: see [`Sealed::field`].
-const CONTACT: u8 = 0;
-const GIFT: u8 = 1;
-const PAYMENT: u8 = 2;
 
 impl Shop {
     /// Makes an order of all lines of a cart. Answers when the order is durable; with `settle`
@@ -163,7 +131,7 @@ impl Shop {
     }
 
     fn seal(&self, details: &Details) -> Result<Checkout, Error> {
-        let Details { email, address, gift, payment } = details;
+        let Details { email, address, gift, payment, locale } = details;
         let keyring = &self.system().keyring;
         let plain = |value: Result<Vec<u8>, serde_json::Error>| {
             value.map_err(|error| Error::Store(error.to_string()))
@@ -186,6 +154,7 @@ impl Shop {
             gift,
             payment,
             until: self.now().plus_ms(ttl_ms),
+            locale: *locale,
         })
     }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     actors::Settings,
     domain::{
-        Currency, Money, Sku,
+        Currency, Locale, Money, Sku,
         order::{self, Status},
         product::{Spec, Variant},
         sku::Refusal,
@@ -23,6 +23,7 @@ mod durable;
 mod faults;
 mod journeys;
 mod large;
+mod mail;
 mod memory;
 mod owing;
 mod repeats;
@@ -62,7 +63,7 @@ fn details(token: &str) -> Details {
         country: "US".into(),
     };
     let payment = Payment { method: "card".into(), token: token.into() };
-    Details { email: "ana@example.com".into(), address, gift: None, payment }
+    Details { email: "ana@example.com".into(), address, gift: None, payment, locale: Locale::En }
 }
 
 fn key(text: &str) -> Key<'_> {

@@ -56,7 +56,7 @@ impl Books {
             match entry.kind {
                 Kind::Sku => drop(self.sku(shard, &entry, findings)),
                 Kind::Order => drop(self.order(shard, &entry, findings)),
-                Kind::Cart | Kind::Product => {}
+                Kind::Cart | Kind::Product | Kind::Post => {}
             }
         }
     }

@@ -81,6 +81,7 @@ fn placed(units: u32, total: i64) -> Line {
         gift: None,
         payment: sealed(),
         until: LATER,
+        locale: crate::domain::Locale::En,
     })))
 }
 

@@ -63,6 +63,7 @@ impl Expected {
         }
         gets.extend([
             "/api/orders?limit=200".to_owned(),
+            "/api/mail/dead?limit=200".to_owned(),
             "/api/orders?email=ana@example.com".into(),
         ]);
         gets.extend(story.orders.iter().map(|id| format!("/api/orders/{id}")));

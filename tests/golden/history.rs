@@ -5,7 +5,7 @@
 //! test names: then add to the history below.
 
 use crate::{
-    scribe::Scribe,
+    scribe::{Actor, SHARDS, Scribe},
     shopping::{
         Cart, HOUR_MS, IDLE_MS, MINUTE_MS, Order, Product, Stock, TTL_MS, approve, archive,
         check_out, commit, forget, give_back, nothing_to_void, place, record, reopen, reserve,
@@ -15,9 +15,11 @@ use crate::{
 use doorbuster::domain::{
     By, CartId, Fingerprint, OrderId, ProductId, Sku, Time, cart,
     order::{self, Outcome, Step},
+    post::{self, Letter, Subject, Trouble},
     product,
     sku::{Change, Command, MAIN_LOCATION, Sale},
 };
+use doorbuster::journal::post_of;
 use std::path::Path;
 use uuid::Uuid;
 
@@ -275,8 +277,34 @@ impl Stage {
             units_per_buyer: None,
         };
         scribe.tell(cap, By::Admin, Command::SetSale(sale));
-        self.story.end = scribe.now;
+        self.scribe.commit();
+        self.letters();
+        self.story.end = self.scribe.now;
         self.scribe.finish();
         self.story
+    }
+
+    /// All of the above has been told: but for one letter, which is dead.
+    fn letters(&mut self) {
+        let (scribe, order) = (&mut self.scribe, self.story.orders[0]);
+        let trouble = |why: &str| Trouble { order, attempts: 2, why: why.to_owned() };
+        let letter = |position, subject| Letter { position, subject };
+        for (shard, end) in scribe.ends().into_iter().enumerate() {
+            let mut post = Actor::<post::State>::new(post_of(shard, SHARDS));
+            let all = [Subject::Confirmation, Subject::Gift, Subject::Cancellation];
+            let [late, again, dead] = all.map(|subject| letter(end / 2, subject));
+            let mut tell = |command| scribe.tell(&mut post, By::Shop, command);
+            tell(post::Command::Begin { at: 0 });
+            let (finished, delivered) = (vec![end], vec![]);
+            tell(post::Command::Advance { to: end / 2, finished, delivered });
+            tell(post::Command::Postpone { letter: late, trouble: trouble("451 later") });
+            for letter in [again, dead] {
+                tell(post::Command::Bury { letter, trouble: trouble("550 nobody") });
+            }
+            tell(post::Command::Resend { letter: again });
+            let (finished, delivered) = (vec![], vec![late, again]);
+            tell(post::Command::Advance { to: end, finished, delivered });
+        }
+        scribe.commit();
     }
 }

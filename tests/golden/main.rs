@@ -19,7 +19,7 @@ mod scribe;
 mod shopping;
 
 use doorbuster::{
-    domain::{Kind, cart, machine::Event, order, product, sku},
+    domain::{Kind, cart, machine::Event, order, post, product, sku},
     journal::{EntryRef, codec},
     verify::{self, Store},
 };
@@ -127,6 +127,7 @@ fn no_field_of_an_event_of_todays_shape_is_lost_or_made_up() {
             Kind::Cart => reads_as_written::<cart::Event>(entry),
             Kind::Order => reads_as_written::<order::Event>(entry),
             Kind::Product => reads_as_written::<product::Event>(entry),
+            Kind::Post => reads_as_written::<post::Event>(entry),
         });
     }
 }
@@ -156,6 +157,7 @@ fn every_event_that_can_be_written_today_is_in_a_golden_log() {
         known::<cart::Event>(Kind::Cart),
         known::<order::Event>(Kind::Order),
         known::<product::Event>(Kind::Product),
+        known::<post::Event>(Kind::Post),
     ];
     let missing: Vec<_> =
         known.into_iter().flatten().filter(|one| !written.contains(one)).collect();

@@ -18,7 +18,7 @@ use doorbuster::{
 use std::{fs, os::unix::fs::FileExt as _, path::Path};
 use uuid::Uuid;
 
-const SHARDS: usize = 2;
+pub(crate) const SHARDS: usize = 2;
 
 /// Every store's usual size would be zeros, mostly.
 const SEGMENT_BYTES: u64 = 1 << 16;
@@ -137,6 +137,12 @@ impl Scribe {
             log.append(framed.bytes, framed.next).unwrap();
             batch.clear();
         }
+    }
+
+    /// Where the next batch of each shard begins; nothing may be waiting for it.
+    pub(crate) fn ends(&self) -> Vec<u64> {
+        assert!(self.shards.iter().all(|(_, batch)| batch.is_empty()), "commit first");
+        self.shards.iter().map(|(log, _)| log.tail().next.0).collect()
     }
 
     /// The process ends and another one begins: a new epoch.

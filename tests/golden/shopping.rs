@@ -3,7 +3,7 @@
 use crate::scribe::{Actor, Scribe};
 use doorbuster::{
     domain::{
-        By, CartId, Currency, EntityId, Fingerprint, Money, OrderId, ProductId, Sku,
+        By, CartId, Currency, EntityId, Fingerprint, Locale, Money, OrderId, ProductId, Sku,
         cart::{self, Checkout, Line, Phase},
         order::{self, Item, Outcome, Placement, Step},
         product::{self, Spec, Variant},
@@ -171,7 +171,9 @@ pub(crate) fn check_out(scribe: &mut Scribe, cart: &mut Cart, who: &str) -> Orde
     };
     let email = Buyer(u128::from_be_bytes(buyer));
     let until = scribe.now.plus_ms(TTL_MS);
-    let checkout = Checkout { email, contact, gift, payment, until };
+    // Only what differs from the usual is written down, so both happen.
+    let locale = if who == "ana" { Locale::Pt } else { Locale::En };
+    let checkout = Checkout { email, contact, gift, payment, until, locale };
     let fingerprint = Some(Fingerprint(scribe.secret.fingerprint("body", who.as_bytes())));
     let command = cart::Command::CheckOut(checkout);
     scribe.tell_keyed(cart, By::Cart(cart.name()), command, fingerprint);
@@ -189,7 +191,7 @@ pub(crate) fn place(
     let Phase::CheckedOut { checkout, .. } = cart.state().phase().clone() else {
         unreachable!("it was checked out")
     };
-    let Checkout { email, contact, gift, payment, until } = checkout;
+    let Checkout { email, contact, gift, payment, until, locale } = checkout;
     let mut items = vec![];
     for stock in stocks {
         let Line { units, price, title, .. } = cart.state().lines()[&stock.code()].clone();
@@ -198,7 +200,8 @@ pub(crate) fn place(
         items.push(Item { sku: stock.code(), title, units, price });
     }
     let (id, total) = (cart.name(), cart.state().total().unwrap());
-    let placement = Placement { cart: id, items, total, email, contact, gift, payment, until };
+    let placement =
+        Placement { cart: id, items, total, email, contact, gift, payment, until, locale };
     let mut placed = Order::new(order);
     scribe.tell(&mut placed, By::Cart(id), order::Command::Place(Box::new(placement)));
     scribe.tell(cart, By::Order(order), cart::Command::RecordPlaced { order });

@@ -48,6 +48,12 @@ impl App {
         App::with(1, Settings { reservation_ttl_ms, ..Settings::default() }).await
     }
 
+    /// A shop whose letters go elsewhere.
+    pub(crate) async fn with_mail(mail: doorbuster::shop::mail::Options) -> App {
+        let options = Options { mail, cache_bytes: 4 << 20, ..Options::default() };
+        App::start(tempfile::tempdir().unwrap(), options).await
+    }
+
     pub(crate) async fn with(shards: usize, settings: Settings) -> App {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { settings, shards, cache_bytes: 4 << 20, ..Options::default() };

@@ -21,6 +21,7 @@ mod exchange;
 mod http2;
 mod inventory;
 mod live;
+mod mail;
 mod manners;
 mod operate;
 mod orders;

@@ -25,7 +25,7 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicBool, atomic::AtomicI64},
     thread::JoinHandle,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// Why a shop can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -195,6 +195,8 @@ impl<L: ShardLog> Opening<L> {
             carts: Directory::default(),
             orders: Directory::default(),
             products: Directory::default(),
+            posts: Directory::default(),
+            resend: Notify::new(),
             cashier: crate::actors::cashier::Cashier::default(),
             due_read_until: AtomicI64::new(0),
             checkpoint: Mutex::new(progress),

@@ -8,7 +8,7 @@
 
 use super::{Checkout, Command, Event, Lapsed, Line, MAX_LINES, Obligation, Phase, Refusal, State};
 use crate::domain::{
-    By, CartId, CommandId, Context, Fingerprint, Machine, Money, OrderId, Sealed, Time,
+    By, CartId, CommandId, Context, Fingerprint, Locale, Machine, Money, OrderId, Sealed, Time,
     sku::Buyer,
     testing::{Run, START, at, check_machine, eur, sku, usd},
 };
@@ -50,7 +50,14 @@ fn reserved(code: &str, line: Line) -> Event {
 
 fn checkout() -> Checkout {
     let sealed = |field| Sealed { key: 1, field, bytes: vec![1].into() };
-    Checkout { email: Buyer(7), contact: sealed(1), gift: None, payment: sealed(3), until: UNTIL }
+    Checkout {
+        email: Buyer(7),
+        contact: sealed(1),
+        gift: None,
+        payment: sealed(3),
+        until: UNTIL,
+        locale: Locale::Es,
+    }
 }
 
 fn check_out() -> Command {

@@ -53,6 +53,7 @@ fn entities_read_what_they_write() {
         EntityId::Cart(CartId(Uuid::from_u128(1))),
         EntityId::Order(OrderId(Uuid::from_u128(2))),
         EntityId::Product(ProductId(Uuid::from_u128(3))),
+        EntityId::Post(PostId::routed_by(4)),
     ];
     for id in ids {
         assert_eq!(EntityId::parse(&id.to_string()), Some(id.clone()));

@@ -6,6 +6,7 @@
     reason = "a test that overflows has failed, and only some events matter to it"
 )]
 
+mod news;
 mod pay;
 mod property;
 mod returns;
@@ -16,7 +17,7 @@ use super::{
     Step,
 };
 use crate::domain::{
-    CartId, Machine, Sealed, Time,
+    CartId, Locale, Machine, Sealed, Time,
     cart::Lapsed,
     sku::Buyer,
     testing::{Run, START, at, check_machine, sku, usd},
@@ -39,6 +40,7 @@ fn placement() -> Placement {
         gift: Some(sealed(2)),
         payment: sealed(3),
         until: UNTIL,
+        locale: Locale::Pt,
     }
 }
 

@@ -139,7 +139,7 @@ async fn the_first_to_ask_for_who_cannot_be_replayed_hears_it_too() {
         assert_eq!(answer.unwrap_err(), Error::Fault(Fault::Quarantined(tee().to_string())));
     }
     assert_eq!(system.quarantine.list().len(), 1);
-    wait_until("nobody lives", || system.live() == [0; 4]).await;
+    wait_until("nobody lives", || system.live() == [0; 5]).await;
     system.faults.mend(&tee(), Strike::Replay);
     assert!(system.release(&tee()), "it was quarantined");
     assert_eq!(units_free(&running, "TEE-1").await, UNITS);

@@ -1,10 +1,15 @@
 //! A shop whose disk is memory and whose time stands still until a test moves it: what it takes
 //! to lose an unsynced tail, to open any prefix of a history, and to let everything settle.
 
+mod paid;
+
+pub(super) use paid::Paid;
+
 use super::*;
 use crate::{
     actors::{
         System,
+        herald::{self, Herald, Office},
         system::{Ingredients, Opening},
     },
     domain::{EntityId, Machine as _, OrderId, Time, cart::Phase},
@@ -15,6 +20,7 @@ use crate::{
     ports::{
         clock::{Manual, pause},
         entropy::Os,
+        mail::Mail,
         payments::{Payments, Simulator},
     },
     views::Follower,
@@ -47,6 +53,9 @@ pub(super) struct World {
     pub(super) clock: Arc<Manual>,
     pub(super) settings: Settings,
     pub(super) between: Between,
+    /// Where letters go; nobody writes any without it.
+    pub(super) mail: Option<Arc<dyn Mail>>,
+    pub(super) letters: herald::Settings,
 }
 
 impl World {
@@ -57,6 +66,8 @@ impl World {
             clock: Arc::new(Manual::at(Time(1_900_000_000_000))),
             settings: Settings::default(),
             between: |payments| payments,
+            mail: None,
+            letters: herald::Settings::default(),
         }
     }
 
@@ -75,6 +86,8 @@ impl World {
             clock: Arc::new(Manual::at(now)),
             settings: self.settings.clone(),
             between: |payments| payments,
+            mail: None,
+            letters: herald::Settings::default(),
         }
     }
 
@@ -128,9 +141,16 @@ impl World {
         let (system, drivers) = opening.start().await.unwrap();
         let (follower, views) = super::super::lists::follow(&system).unwrap();
         let shop = Shop::new(system, follower.clone(), Secret::from_seed(7), 4_096);
+        let herald = match self.mail.clone() {
+            Some(mail) => {
+                let office = Office { mail, settings: self.letters.clone(), link: None };
+                Some(Herald::start(shop.system().clone(), office).await.unwrap())
+            }
+            None => None,
+        };
         let haste = Arc::new(AtomicBool::new(true));
         hurry(&shop, &self.clock, &haste);
-        Running { shop, clock: self.clock.clone(), fatal, haste, drivers, follower, views }
+        Running { shop, clock: self.clock.clone(), fatal, haste, drivers, follower, views, herald }
     }
 }
 
@@ -158,6 +178,7 @@ pub(super) struct Running {
     drivers: Vec<JoinHandle<Option<MemoryLog>>>,
     follower: Arc<Follower>,
     views: JoinHandle<()>,
+    herald: Option<Herald>,
 }
 
 impl Running {
@@ -178,15 +199,18 @@ impl Running {
         wait_until("everybody sleeps", || {
             self.pass(1);
             system.rest_idle();
-            system.live() == [0; 4]
+            system.live() == [0; 5]
         })
         .await;
     }
 
     /// Ends the process in good order.
     pub(super) async fn close(self) {
-        let Running { shop, drivers, follower, views, .. } = self;
+        let Running { shop, drivers, follower, views, herald, .. } = self;
         let system = shop.system().clone();
+        if let Some(herald) = herald {
+            herald.close().await;
+        }
         system.close();
         follower.stop();
         let join = move || {
@@ -258,7 +282,7 @@ impl Books {
 
     fn owes(entity: &AnyEntity) -> bool {
         match entity {
-            AnyEntity::Sku(_) => false,
+            AnyEntity::Sku(_) | AnyEntity::Post(_) => false,
             AnyEntity::Cart(cart) => matches!(cart.state.phase(), Phase::CheckedOut { .. }),
             AnyEntity::Order(order) => {
                 !order.state.obligations().is_empty() || order.state.status() == Status::Placed
@@ -290,7 +314,10 @@ impl Books {
                 Phase::CheckedOut { order, .. } => self.order(*order).is_none(),
                 Phase::Open | Phase::Ordered { .. } => false,
             },
-            AnyEntity::Sku(_) | AnyEntity::Order(_) | AnyEntity::Product(_) => false,
+            AnyEntity::Sku(_)
+            | AnyEntity::Order(_)
+            | AnyEntity::Product(_)
+            | AnyEntity::Post(_) => false,
         })
     }
 
@@ -351,39 +378,6 @@ impl Books {
         let known = |id: &String| orders.keys().any(|order| order.to_string() == *id);
         let strangers: Vec<&String> = paid.keys().filter(|id| !known(id)).collect();
         assert!(strangers.is_empty(), "money moved for orders that never were: {strangers:?}");
-    }
-}
-
-/// What the provider's own books say of one order.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Paid {
-    pub(super) authorised: bool,
-    pub(super) voided: bool,
-    pub(super) captures: u32,
-    /// Captured and not refunded.
-    pub(super) kept: i64,
-}
-
-impl Paid {
-    /// Read as anybody would who has only the file.
-    pub(super) fn read(books: &Path) -> BTreeMap<String, Paid> {
-        let mut all: BTreeMap<String, Paid> = BTreeMap::new();
-        for line in fs::read_to_string(books).unwrap_or_default().lines() {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let paid = all.entry(line["order"].as_str().unwrap().to_owned()).or_default();
-            let amount = line["amount"]["amount_minor"].as_i64().unwrap();
-            match (line["step"].as_str().unwrap(), line["outcome"].as_str()) {
-                ("authorise", Some("approved")) => paid.authorised = true,
-                ("void", Some("approved")) => paid.voided = true,
-                ("capture", Some("approved")) => {
-                    paid.captures += 1;
-                    paid.kept += amount;
-                }
-                (step, Some("approved")) if step.starts_with("refund") => paid.kept -= amount,
-                _ => {}
-            }
-        }
-        all
     }
 }
 

@@ -25,7 +25,8 @@ fn checkout(pen: &mut Pen<FileLog>, number: u128) {
     let (buyer, email, price) = (Buyer(number), Buyer(number + (1 << 90)), usd(500));
     let line = cart::Line { units: 1, until: LATER, price, title: "a title".into() };
     let (contact, payment) = (sealed(), sealed());
-    let data = cart::Checkout { email, contact, gift: None, payment, until: LATER };
+    let locale = crate::domain::Locale::En;
+    let data = cart::Checkout { email, contact, gift: None, payment, until: LATER, locale };
     let item = Item { sku: sku.clone(), title: "a title".into(), units: 1, price };
     let placement = Placement {
         cart,
@@ -36,6 +37,7 @@ fn checkout(pen: &mut Pen<FileLog>, number: u128) {
         gift: None,
         payment: sealed(),
         until: LATER,
+        locale,
     };
     let sequence = Sequence::default();
     let (units, until) = (1, LATER);

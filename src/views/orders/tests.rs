@@ -24,6 +24,7 @@ fn placed(buyer: u128) -> order::Event {
         gift: None,
         payment: sealed(),
         until: Time(9),
+        locale: crate::domain::Locale::En,
     }))
 }
 
