@@ -4,7 +4,7 @@ use crate::app::{App, Reply, SOON, details};
 use doorbuster::{
     actors::herald,
     ports::mail::{Mailbox, Route},
-    shop::{mail},
+    shop::mail,
 };
 use serde_json::{Value, json};
 use std::{
