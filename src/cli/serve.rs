@@ -2,7 +2,11 @@
 //!
 //! Invariant: what was acknowledged is durable when this ends, whichever way it ends.
 
-use super::{demo, fail, log, settings::Settings};
+use super::{
+    demo::{self, Brought},
+    fail, log,
+    settings::Settings,
+};
 use crate::{
     actors,
     http::{self, Door, DoorSettings, Server, server},
@@ -65,7 +69,8 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
             "no mark vouches for the log's end: rot in its last batch could pass as torn"
         );
     }
-    let brought = if settings.demo { demo::bring(&opened.shop).await } else { Ok(0) };
+    let brought =
+        if settings.demo { demo::bring(&opened.shop).await } else { Ok(Brought::default()) };
     let brought = match brought {
         Ok(brought) => brought,
         Err(error) => {
@@ -83,7 +88,7 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
     let door = Door::new(opened.shop.clone(), door_settings);
     // Whoever reads the announcement is let in.
     server.open(door.router());
-    announce(address, &at, brought);
+    announce(address, &at, &brought);
     server.serve(door, stop).await;
     opened.close().await;
     tracing::info!("closed: all that was accepted is on disk");
@@ -146,13 +151,16 @@ fn make_token(path: &Path) -> Result<String, Error> {
     Ok(token)
 }
 
-fn announce(address: SocketAddr, token_at: &str, brought: usize) {
+fn announce(address: SocketAddr, token_at: &str, brought: &Brought) {
     let url = format!("http://{address}");
     let json = "-H 'Content-Type: application/json'";
     println!("doorbuster listens on {url} (live stock: ws://{address}/ws/stock?sku=TEE-RED-M)");
     println!("the admin token is {token_at}");
-    if brought > 0 {
-        println!("a new store: {brought} demo products are on sale");
+    if brought.products > 0 {
+        println!("a new store: {} demo products are on sale", brought.products);
+    }
+    for (sku, opens_at) in &brought.drops {
+        println!("the drop of {sku} opens at {opens_at}: watch ws://{address}/ws/stock?sku={sku}");
     }
     println!(
         "\ntry it:\n\
