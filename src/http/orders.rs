@@ -54,6 +54,7 @@ pub(super) struct OrderBody<'a> {
     timeline: Cow<'a, [Milestone]>,
     /// Who bought and where to send it: for the admin only, and `null` once the buyer is erased.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "not for everybody, and not there: two things")]
     contact: Option<Option<Contact>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<&'a str>,

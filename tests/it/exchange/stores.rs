@@ -53,7 +53,7 @@ fn what_is_exported_makes_the_same_store_again() {
     let rows: Vec<&str> = two.out.lines().collect();
     assert!(two.out.contains("gone,Gone,,,,,false,"), "what is archived stays so: {rows:?}");
     assert!(two.out.contains("TEE-S-RED,180,shopify,5,"), "{rows:?}");
-    assert!(two.out.contains(",'0123,https://a.example/1.jpg,1,front,"), "{rows:?}");
+    assert!(two.out.contains(",true,true,0123,https://a.example/1.jpg,1,front,"), "{rows:?}");
     assert!(!desk.path().join("one.csv.part").exists());
 }
 
