@@ -6,12 +6,14 @@ use super::{
     shell::{self, Accepted, Refused, Role, Turn},
     sku::{self, ForProduct},
 };
-use crate::domain::{
-    By, Context, Machine as _, ProductId, Sku, Time,
-    product::{Command, Obligation, Refusal, State},
-    sku as stock,
+use crate::{
+    domain::{
+        By, Context, Machine as _, ProductId, Sku, Time,
+        product::{Command, Obligation, Refusal, State},
+        sku as stock,
+    },
+    views::catalogue::Index,
 };
-use crate::views::board::Count;
 use std::sync::Arc;
 
 /// A product as of some instant.
@@ -66,7 +68,9 @@ impl shell::Message for Message {
 /// The actor of one product.
 pub struct Actor {
     id: ProductId,
-    edition: Count,
+    shard: usize,
+    /// Hears how far lists must have come to show this product's changes.
+    index: Arc<Index>,
     /// What is asked for which revision: an answer for another one is worth nothing.
     gather: Option<Gather<(Obligation, u64)>>,
     /// Whoever waits until the change has reached every SKU, or is rejected.
@@ -82,8 +86,9 @@ impl Role for Actor {
     type Message = Message;
 
     fn new(id: ProductId, system: Arc<System>, _: u64) -> Self {
-        let edition = system.board.edition().clone();
-        Actor { id, edition, gather: None, callers: vec![], rejected: None, idle: false }
+        let shard = system.shard_of(&id.into());
+        let index = system.catalogue.clone();
+        Actor { id, shard, index, gather: None, callers: vec![], rejected: None, idle: false }
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
@@ -128,8 +133,8 @@ impl Role for Actor {
         done && (self.idle || state.spec().is_none())
     }
 
-    fn post(&self, _: &State, outbox: &mut Outbox, _: usize) {
-        outbox.note_edition(&self.edition);
+    fn post(&self, _: &State, outbox: &mut Outbox, last: usize) {
+        outbox.note(&self.index, self.shard, last);
     }
 }
 

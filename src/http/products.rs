@@ -1,20 +1,36 @@
 //! The catalogue: everybody reads it, the admin changes it.
 
 mod body;
+mod wanted;
 
-use self::body::{Written, body, listed};
+use self::{
+    body::{Written, body, listed},
+    wanted::Wanted,
+};
 use super::{
     Door,
     cached::Shown,
-    etag,
+    coding, etag,
     extract::Call,
-    reply::{Answer, Page, Wanted, bytes, locate, mark_replayed},
+    problem::Problem,
+    reply::{Answer, Page, bytes, locate, mark_replayed},
 };
 use crate::{
     domain::{ProductId, Sku, product::Spec},
-    shop::{Shop, catalogue::Product, lists},
+    shop::{
+        Shop,
+        catalogue::Product,
+        lists::{self, Category},
+    },
 };
 use axum::{http::StatusCode, response::Response};
+use serde::Serialize;
+
+/// All categories that have products for sale.
+#[derive(Debug, Serialize)]
+struct Tree {
+    items: Vec<Category>,
+}
 
 /// `POST /api/products`
 pub async fn create(door: Door, call: Call) -> Answer {
@@ -28,16 +44,37 @@ pub async fn create(door: Door, call: Call) -> Answer {
 
 /// `GET /api/products`
 pub async fn list(door: Door, call: Call) -> Answer {
-    let ask = |shop: Shop, call: Call| async move {
-        let wanted = Wanted::of(call.uri())?;
-        let limit = wanted.limit();
-        let lists::Page { items, next, current } = shop.products(wanted.cursor, limit).await?;
-        let skus: Vec<Sku> = items.iter().flat_map(|product| skus_of(&product.spec)).collect();
-        let page = move |shop: &Shop| {
-            let items = items.iter().map(|product| listed(shop, product));
-            bytes(&Page { items: items.collect(), next: next.clone() })
-        };
-        Ok(Shown::new(&shop, skus.iter(), page).if_current(current))
+    let wanted = Wanted::of(call.uri())?;
+    if wanted.query.archived {
+        door.admin(call.headers())?;
+        let page = page(door.shop(), wanted).await?;
+        return Ok(coding::once(call.headers(), page.encode(door.shop())));
+    }
+    if wanted.query.in_stock.is_some() {
+        // Any unit of any product may bring it in, or take it out.
+        return Ok(page(door.shop(), wanted).await?.answer_once(door.shop(), call.headers()));
+    }
+    door.cached(call, |shop, _| async move { page(&shop, wanted).await }).await
+}
+
+async fn page(shop: &Shop, wanted: Wanted) -> Result<Shown, Problem> {
+    let Wanted { query, limit, cursor } = wanted;
+    let lists::Page { items, next, current } =
+        shop.products(query, cursor.as_deref(), limit).await?;
+    let skus: Vec<Sku> = items.iter().flat_map(|product| skus_of(&product.spec)).collect();
+    let page = move |shop: &Shop| {
+        let items = items.iter().map(|product| listed(shop, product));
+        bytes(&Page { items: items.collect(), next: next.clone() })
+    };
+    Ok(Shown::new(shop, skus.iter(), page).if_current(current))
+}
+
+/// `GET /api/categories`
+pub async fn categories(door: Door, call: Call) -> Answer {
+    let ask = |shop: Shop, _| async move {
+        let lists::Page { items, current, .. } = shop.categories().await?;
+        let tree = bytes(&Tree { items });
+        Ok(Shown::new(&shop, [].into_iter(), move |_| tree.clone()).if_current(current))
     };
     door.cached(call, ask).await
 }

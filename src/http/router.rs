@@ -24,6 +24,7 @@ fn map() -> Router<Door> {
         .route("/api/products", read(products::list).merge(post("create", products::create)))
         .route("/api/products/{id}", product.merge(delete("archive", products::archive)))
         .route("/api/products/{id}/restore", post("restore", products::restore))
+        .route("/api/categories", read(products::categories))
         .route("/api/inventory/{sku}", read(inventory::read))
         .route("/api/inventory/{sku}/receipts", post("receive", inventory::receive))
         .route("/api/inventory/{sku}/adjustments", post("adjust", inventory::adjust))

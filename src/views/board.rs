@@ -1,9 +1,9 @@
 //! The stock board: every SKU's durable level, updated before the batch's answers leave.
 //!
 //! The one view that is pushed instead of pulled, so that a shopper who was told `sold-out` never
-//! finds the board saying otherwise. Beside it stands the catalogue's edition, which grows with each
-//! change of a product: whoever keeps what he read can tell whether it is still so. Invariant: it
-//! shows durable state only, and a SKU's position never goes back.
+//! finds the board saying otherwise. It counts its changes, so that whoever keeps what he read can
+//! tell whether it is still so. Invariant: it shows durable state only, and a SKU's position never
+//! goes back.
 
 use crate::{domain::Sku, journal::Position};
 use std::{
@@ -107,18 +107,12 @@ impl Slot {
 pub struct Board {
     slots: RwLock<HashMap<Sku, Arc<Slot>>>,
     changes: Count,
-    edition: Count,
 }
 
 impl Board {
     /// Changes of any SKU's level.
     pub fn changes(&self) -> &Count {
         &self.changes
-    }
-
-    /// Changes of any product: grows before the answer to the change leaves.
-    pub fn edition(&self) -> &Count {
-        &self.edition
     }
 
     /// The place of a SKU that a product has claimed.

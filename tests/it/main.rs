@@ -24,4 +24,5 @@ mod operate;
 mod orders;
 mod products;
 mod room;
+mod shelves;
 mod store;
