@@ -15,6 +15,7 @@ mod caching;
 mod cart;
 mod checkout;
 mod command_line;
+mod cors;
 mod editing;
 mod http2;
 mod inventory;
