@@ -234,13 +234,9 @@ fn quoted(value: impl fmt::Display) -> String {
 
 /// A value of a file as a flag would give it; a list has commas there.
 fn text(value: config::Value) -> Result<String, config::ConfigError> {
-    match &value.kind {
-        config::ValueKind::Array(all) => {
-            let all = all.iter().map(|one| one.clone().into_string());
-            Ok(all.collect::<Result<Vec<_>, _>>()?.join(","))
-        }
-        _ => value.into_string(),
-    }
+    let config::ValueKind::Array(all) = &value.kind else { return value.into_string() };
+    let all = all.iter().map(|one| one.clone().into_string());
+    Ok(all.collect::<Result<Vec<_>, _>>()?.join(","))
 }
 
 /// What is given, from wherever it counts most.
