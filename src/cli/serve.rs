@@ -2,7 +2,12 @@
 //!
 //! Invariant: what was acknowledged is durable when this ends, whichever way it ends.
 
-use super::{demo, fail, log, room::Room, settings::Settings};
+use super::{
+    demo::{self, Brought},
+    fail, log,
+    room::Room,
+    settings::Settings,
+};
 use crate::{
     actors,
     http::{self, Door, DoorSettings, Server, server},
@@ -65,7 +70,8 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
             "no mark vouches for the log's end: rot in its last batch could pass as torn"
         );
     }
-    let brought = if settings.demo { demo::bring(&opened.shop).await } else { Ok(0) };
+    let brought =
+        if settings.demo { demo::bring(&opened.shop).await } else { Ok(Brought::default()) };
     let brought = match brought {
         Ok(brought) => brought,
         Err(error) => {
@@ -84,7 +90,7 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
     let door = Door::new(opened.shop.clone(), door_settings);
     // Whoever reads the announcement is let in.
     server.open(door.router());
-    announce(address, &at, brought, room);
+    announce(address, &at, &brought, room);
     server.serve(door, stop).await;
     opened.close().await;
     tracing::info!("closed: all that was accepted is on disk");
@@ -159,14 +165,17 @@ fn make_token(path: &Path) -> Result<String, Error> {
     Ok(token)
 }
 
-fn announce(address: SocketAddr, token_at: &str, brought: usize, room: Room) {
+fn announce(address: SocketAddr, token_at: &str, brought: &Brought, room: Room) {
     let url = format!("http://{address}");
     let json = "-H 'Content-Type: application/json'";
     println!("doorbuster listens on {url} (live stock: ws://{address}/ws/stock?sku=TEE-RED-M)");
     println!("the admin token is {token_at}");
     println!("{room}");
-    if brought > 0 {
-        println!("a new store: {brought} demo products are on sale");
+    if brought.products > 0 {
+        println!("a new store: {} demo products are on sale", brought.products);
+    }
+    for (sku, opens_at) in &brought.drops {
+        println!("the drop of {sku} opens at {opens_at}: watch ws://{address}/ws/stock?sku={sku}");
     }
     println!(
         "\ntry it:\n\

@@ -59,10 +59,7 @@ impl Shop {
         };
         let system = self.system().clone();
         let read = move |store: &dyn StateStore| {
-            let has_stock = |sku: &Sku| {
-                let slot = system.board.get(sku.as_str());
-                slot.is_some_and(|slot| slot.posted().level.free > 0)
-            };
+            let has_stock = |sku: &Sku| system.board.has_free(sku.as_str());
             let after = after.as_deref();
             let (ids, next) = system.catalogue.page(&query, after, limit, &has_stock);
             Ok((catalogue::products(store, &ids)?, next))

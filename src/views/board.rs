@@ -121,6 +121,15 @@ impl Board {
         slots.get(sku).filter(|slot| slot.posted().level.known).cloned()
     }
 
+    /// Whether anyone may reserve a unit of a SKU.
+    pub fn has_free(&self, sku: &str) -> bool {
+        let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        slots.get(sku).is_some_and(|slot| {
+            let level = slot.posted().level;
+            level.known && level.free > 0
+        })
+    }
+
     /// The place of a SKU, made when there is none.
     pub fn slot(&self, sku: &Sku) -> Arc<Slot> {
         let known = {

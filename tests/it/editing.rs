@@ -1,4 +1,4 @@
-//! What keeps a catalogue whole while several edit it: handles, clean texts, ETags, the archive.
+//! What keeps a catalogue whole while several edit it: handles, clean texts, `ETag`s, the archive.
 
 use crate::app::{ADMIN, App, Reply, product, usd};
 use serde_json::{Value, json};

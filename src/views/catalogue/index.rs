@@ -26,7 +26,7 @@ use std::{
 const AT_ONCE: usize = 1_000;
 
 /// In each order: by time, by price, by title.
-type Keys = [Box<[u8]>; 3];
+type Keys = [Arc<[u8]>; 3];
 
 struct Entry {
     card: Card,
@@ -35,7 +35,7 @@ struct Entry {
 
 /// What is for sale, or what is archived.
 #[derive(Default)]
-struct Shelf([BTreeMap<Box<[u8]>, Arc<Entry>>; 3]);
+struct Shelf([BTreeMap<Arc<[u8]>, Arc<Entry>>; 3]);
 
 #[derive(Default)]
 struct Cards {
