@@ -4,8 +4,8 @@
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
 //! [`inventory`], [`live`], [`mail`] and [`operate`] are what stands there; [`problem`] says why not;
 //! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`cached`] and
-//! [`coding`] what makes catalogue reads cheap, [`middleware`] what goes
-//! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
+//! [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what
+//! goes around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
 //! HTTP/1.1 or HTTP/2. Invariant: every error that leaves is a problem with a
 //! code, and whatever a client can make large or slow has a limit.
 
@@ -14,6 +14,7 @@ pub mod cached;
 pub mod cart;
 pub mod coding;
 mod connection;
+pub mod cors;
 pub mod etag;
 pub mod extract;
 pub mod inventory;
@@ -34,7 +35,7 @@ pub use operate::install_metrics;
 pub use router::router;
 pub use server::Server;
 
-use self::{cached::Shelf, live::Frames};
+use self::{cached::Shelf, cors::Origins, live::Frames};
 use crate::shop::Shop;
 use axum::http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -51,6 +52,8 @@ pub struct DoorSettings {
     pub admin_token: String,
     /// Cookies only over TLS: for a shop behind a proxy that ends it.
     pub cookie_secure: bool,
+    /// Web pages that may call from a browser.
+    pub cors_origins: Origins,
     /// Where the metrics are, if anybody gathers them.
     pub metrics: Option<PrometheusHandle>,
     /// Sockets that may be open at once.
@@ -61,7 +64,13 @@ impl DoorSettings {
     /// The usual ones, with this admin token.
     pub fn new(admin_token: impl Into<String>) -> DoorSettings {
         let admin_token = admin_token.into();
-        DoorSettings { admin_token, cookie_secure: false, metrics: None, most_sockets: 10_000 }
+        DoorSettings {
+            admin_token,
+            cookie_secure: false,
+            cors_origins: Origins::default(),
+            metrics: None,
+            most_sockets: 10_000,
+        }
     }
 }
 

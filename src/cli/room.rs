@@ -22,7 +22,7 @@ const LEAST: u64 = 16;
 pub(super) struct Room {
     /// Connections, less those that became sockets.
     pub(super) connections: usize,
-    /// WebSockets.
+    /// Sockets of those who watch.
     pub(super) sockets: usize,
     /// Files that this process may have open; none where there is no limit.
     files: Option<u64>,

@@ -83,6 +83,7 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
     let door_settings = DoorSettings {
         admin_token,
         cookie_secure: settings.cookie_secure,
+        cors_origins: settings.cors_origins.clone(),
         metrics,
         most_sockets: room.sockets,
     };

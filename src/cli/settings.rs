@@ -5,7 +5,11 @@
 
 mod letters;
 
-use crate::{journal::layout::MAX_SHARDS, shop::mail};
+use crate::{
+    http::cors::{self, Origins},
+    journal::layout::MAX_SHARDS,
+    shop::mail,
+};
 use std::{
     collections::BTreeMap,
     env, fmt,
@@ -72,6 +76,7 @@ flags! {
     public_url = "URL", "Where buyers reach the door; letters link there", "none, letters have no link";
     idle_ms = "MS", "An actor without work for so long goes to rest", "10000";
     allow_future = "BOOL", "Open a store whose last entry is over a minute ahead of the clock: true or false", "false";
+    cors_origins = "ORIGINS", "Web pages that may call from a browser, such as https://shop.example, with commas between, or *", "none";
     cookie_secure = "BOOL", "Cookies only over TLS: for a shop behind a proxy that ends it", "false";
     demo = "BOOL", "Bring the demo catalogue into a new store", "true";
     log = "FILTER", "What is logged, as in `RUST_LOG`", "info";
@@ -142,6 +147,7 @@ pub struct Settings {
     pub mail: mail::Options,
     pub idle_ms: u64,
     pub allow_future: bool,
+    pub cors_origins: Origins,
     pub cookie_secure: bool,
     pub demo: bool,
     pub log: String,
@@ -190,6 +196,7 @@ impl Settings {
             mail: letters::read(&values)?,
             idle_ms: number(&values, "idle_ms", 10_000, 1, DAY_MS)?,
             allow_future: get(&values, "allow_future", "false", boolean, parse)?,
+            cors_origins: get(&values, "cors_origins", "", cors::EXPECTED, Origins::parse)?,
             cookie_secure: get(&values, "cookie_secure", "false", boolean, parse)?,
             demo: get(&values, "demo", "true", boolean, parse)?,
             log: get(&values, "log", "info", "a filter such as info,doorbuster=debug", |text| {
@@ -214,6 +221,7 @@ impl Settings {
             ("most_sockets", self.most_sockets.to_string()),
             ("idle_ms", self.idle_ms.to_string()),
             ("allow_future", self.allow_future.to_string()),
+            ("cors_origins", quoted(&self.cors_origins)),
             ("cookie_secure", self.cookie_secure.to_string()),
             ("demo", self.demo.to_string()),
             ("log", quoted(&self.log)),
@@ -238,6 +246,13 @@ fn quoted(value: impl fmt::Display) -> String {
     format!("{:?}", value.to_string())
 }
 
+/// A value of a file as a flag would give it; a list has commas there.
+fn text(value: config::Value) -> Result<String, config::ConfigError> {
+    let config::ValueKind::Array(all) = &value.kind else { return value.into_string() };
+    let all = all.iter().map(|one| one.clone().into_string());
+    Ok(all.collect::<Result<Vec<_>, _>>()?.join(","))
+}
+
 /// What is given, from wherever it counts most.
 fn values(
     flags: &Flags,
@@ -246,14 +261,14 @@ fn values(
 ) -> Result<Values, Error> {
     let mut values = Values::new();
     if let Some(path) = file {
-        let text = config::File::from(path).format(config::FileFormat::Toml);
-        let read = config::Config::builder().add_source(text).build()?;
+        let file = config::File::from(path).format(config::FileFormat::Toml);
+        let read = config::Config::builder().add_source(file).build()?;
         let table: BTreeMap<String, config::Value> = read.try_deserialize()?;
         for (given, value) in table {
             let name = NAMES.iter().find(|name| **name == given);
             let unknown = || Error::Unknown { path: path.to_owned(), name: given.clone() };
             let name = name.ok_or_else(unknown)?;
-            values.insert(name, (value.into_string()?, Source::File(path.to_owned())));
+            values.insert(name, (text(value)?, Source::File(path.to_owned())));
         }
     }
     for name in NAMES {
@@ -336,6 +351,9 @@ mod tests {
         let settings = gather("--idle-ms 21", &environment, file).unwrap();
         assert_eq!((settings.idle_ms, settings.shards, settings.most_commands), (21, 12, 3));
         assert!(!settings.demo);
+        let file = "cors_origins = [\"https://a\", \"https://b:8443\"]";
+        let settings = gather("", &[], file).unwrap();
+        assert!(settings.to_string().contains("\"https://a, https://b:8443\""), "{settings}");
         let shown = settings.to_string();
         assert!(shown.contains("idle_ms = 21") && shown.contains("# --idle-ms"), "{shown}");
         assert!(shown.contains("# DOORBUSTER_SHARDS"), "{shown}");
@@ -350,6 +368,8 @@ mod tests {
             ("", Some(""), "", "shards = `` (DOORBUSTER_SHARDS)"),
             ("", None, "demo = \"maybe\"", "shop.toml): must be true or false"),
             ("", None, "colour = 1", "there is no setting `colour`"),
+            ("", None, "cors_origins = [\"*\", \"x\"]", "cors_origins = `*,x`"),
+            ("--cors-origins https://a/", None, "", "(--cors-origins): must be origins as"),
             ("--log a=b=c", None, "", "log = `a=b=c` (--log)"),
         ] {
             let environment = environment.map(|value| ("DOORBUSTER_SHARDS", value));

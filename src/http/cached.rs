@@ -23,6 +23,7 @@ use crate::{
     shop::Shop,
     views::board::{Board, Slot},
 };
+use axum::{http::HeaderMap, response::Response};
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
@@ -67,17 +68,22 @@ impl Shown {
         Shown { current, ..self }
     }
 
-    /// The body with today's stock.
-    pub fn body(&self, shop: &Shop) -> Vec<u8> {
-        (self.encode)(shop)
+    /// The answer to this reader only, for what also rests on stock that it does not show.
+    pub fn answer_once(&self, shop: &Shop, asked: &HeaderMap) -> Response {
+        self.encode_once(&shop.system().board, shop).coded.answer(asked)
     }
 
     fn free(&self) -> Vec<u64> {
         self.slots.iter().map(|slot| free(slot)).collect()
     }
 
+    /// The body as of now.
+    pub fn encode(&self, shop: &Shop) -> Vec<u8> {
+        (self.encode)(shop)
+    }
+
     /// The body and the free units in it.
-    fn encode(&self, shop: &Shop) -> Encoded {
+    fn settle(&self, shop: &Shop) -> Encoded {
         let board = &shop.system().board;
         for _ in 1..TRIES {
             if let Some(encoded) = self.encode_at_rest(board, shop) {
@@ -156,7 +162,7 @@ impl Kept {
         let mut last = self.encoded.lock().unwrap_or_else(PoisonError::into_inner);
         match last.as_ref().filter(|last| last.is_right(shown, &shop.system().board)) {
             Some(right) => (right.clone(), false),
-            None => (last.insert(Arc::new(shown.encode(shop))).clone(), true),
+            None => (last.insert(Arc::new(shown.settle(shop))).clone(), true),
         }
     }
 }

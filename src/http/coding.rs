@@ -1,7 +1,7 @@
 //! Content codings: a body as a client can take it, each made once and only when asked for.
 //!
 //! Not a layer: what changes something answers in a few hundred bytes and should not even be asked
-//! whether it is to be made smaller. Invariant: an ETag names the bytes that are sent, so each
+//! whether it is to be made smaller. Invariant: an `ETag` names the bytes that are sent, so each
 //! coding has its own, and an answer that depends on what a client takes says so (RFC 9110, 8.8.3.3
 //! and 12.5.5).
 
@@ -128,7 +128,7 @@ pub struct Coded {
     brotli: OnceLock<Option<Sent>>,
 }
 
-/// A coded body and its ETag.
+/// A coded body and its `ETag`.
 #[derive(Clone, Debug)]
 struct Sent {
     body: Bytes,
@@ -136,7 +136,7 @@ struct Sent {
 }
 
 impl Coded {
-    /// A body that readers may keep under an ETag, of this revision if it has one.
+    /// A body that readers may keep under an `ETag`, of this revision if it has one.
     pub fn new(
         media: HeaderValue,
         cache: HeaderValue,
@@ -315,8 +315,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_gains_nothing_is_sent_as_it_is() {
-        let noise: Vec<u8> =
-            blake3::Hasher::new().finalize_xof().take(4_096).bytes().map(Result::unwrap).collect();
+        let mut noise = vec![0; 4_096];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
         for (text, varies) in [(b"short".to_vec(), false), (noise, true)] {
             let coded = Coded::new(JSON, ASK_AGAIN, None, text.clone());
             let response = coded.answer(&asked(&["gzip, br"]));

@@ -10,8 +10,7 @@ use self::{
 use super::{
     Door,
     cached::Shown,
-    coding::{ASK_AGAIN, Coded, JSON, NOT_KEPT},
-    etag,
+    coding, etag,
     extract::Call,
     problem::Problem,
     reply::{Answer, Page, bytes, locate, mark_replayed},
@@ -48,21 +47,20 @@ pub async fn list(door: Door, call: Call) -> Answer {
     let wanted = Wanted::of(call.uri())?;
     if wanted.query.archived {
         door.admin(call.headers())?;
+        let page = page(door.shop(), wanted).await?;
+        return Ok(coding::once(call.headers(), page.encode(door.shop())));
     }
-    // What is not for everybody, or changes with stock that it does not show, is not kept.
-    if wanted.query.archived || wanted.query.in_stock.is_some() {
-        let cache = if wanted.query.archived { NOT_KEPT } else { ASK_AGAIN };
-        let page = page(door.shop(), wanted).await?.body(door.shop());
-        return Ok(Coded::new(JSON, cache, None, page).answer(call.headers()));
+    if wanted.query.in_stock.is_some() {
+        // Any unit of any product may bring it in, or take it out.
+        return Ok(page(door.shop(), wanted).await?.answer_once(door.shop(), call.headers()));
     }
-    let ask = |shop: Shop, _| async move { page(&shop, wanted).await };
-    door.cached(call, ask).await
+    door.cached(call, |shop, _| async move { page(&shop, wanted).await }).await
 }
 
 async fn page(shop: &Shop, wanted: Wanted) -> Result<Shown, Problem> {
     let Wanted { query, limit, cursor } = wanted;
-    let page = shop.products(query, cursor.as_deref(), limit).await?;
-    let lists::Page { items, next, current } = page;
+    let lists::Page { items, next, current } =
+        shop.products(query, cursor.as_deref(), limit).await?;
     let skus: Vec<Sku> = items.iter().flat_map(|product| skus_of(&product.spec)).collect();
     let page = move |shop: &Shop| {
         let items = items.iter().map(|product| listed(shop, product));
@@ -74,9 +72,9 @@ async fn page(shop: &Shop, wanted: Wanted) -> Result<Shown, Problem> {
 /// `GET /api/categories`
 pub async fn categories(door: Door, call: Call) -> Answer {
     let ask = |shop: Shop, _| async move {
-        let (items, current) = shop.categories().await?;
+        let lists::Page { items, current, .. } = shop.categories().await?;
         let tree = bytes(&Tree { items });
-        Ok(Shown::new(&shop, [].iter(), move |_: &Shop| tree.clone()).if_current(current))
+        Ok(Shown::new(&shop, [].into_iter(), move |_| tree.clone()).if_current(current))
     };
     door.cached(call, ask).await
 }

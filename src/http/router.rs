@@ -73,10 +73,16 @@ impl Door {
 }
 
 fn furnish(map: Router<Door>, door: Door) -> Router {
-    map.fallback(no_such_address)
+    let map = map
+        .fallback(no_such_address)
         .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(door.clone(), manners))
-        .with_state(door)
+        .layer(axum::middleware::from_fn_with_state(door.clone(), manners));
+    // Outside of everything else, so that a page can read every refusal.
+    let map = match door.settings().cors_origins.layer() {
+        Some(cors) => map.layer(cors),
+        None => map,
+    };
+    map.with_state(door)
 }
 
 /// A handler that changes nothing.

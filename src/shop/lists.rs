@@ -27,7 +27,7 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// None on the last page.
     pub next: Option<String>,
-    /// The view had everything that was durable when it was asked.
+    /// The view had come as far as it had to; else it is what was there.
     pub current: bool,
 }
 
@@ -73,11 +73,12 @@ impl Shop {
     ///
     /// # Errors
     /// Too much is under way.
-    pub async fn categories(&self) -> Result<(Vec<Category>, bool), Error> {
+    pub async fn categories(&self) -> Result<Page<Category>, Error> {
         let system = self.system().clone();
         let needed = system.catalogue.needed();
         let read = move |_: &dyn StateStore| Ok(system.catalogue.categories());
-        self.read_view(catalogue::NAME, Some(needed), read).await
+        let (items, current) = self.read_view(catalogue::NAME, Some(needed), read).await?;
+        Ok(Page { items, next: None, current })
     }
 
     /// A SKU's ledger, newest first.
@@ -143,7 +144,7 @@ impl Shop {
 
     /// Reads off the runtime's threads: a view may have to be waited for, and sled reads files.
     /// Where it is known what the view must have to show all that was answered, nothing else is
-    /// waited for. Also says whether the view had caught up.
+    /// waited for. Also says whether that has come in time.
     async fn read_view<T: Send + 'static>(
         &self,
         view: &'static str,

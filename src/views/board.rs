@@ -1,8 +1,9 @@
 //! The stock board: every SKU's durable level, updated before the batch's answers leave.
 //!
 //! The one view that is pushed instead of pulled, so that a shopper who was told `sold-out` never
-//! finds the board saying otherwise. Invariant: it shows durable state only, and a SKU's position
-//! never goes back.
+//! finds the board saying otherwise. It counts its changes, so that whoever keeps what he read can
+//! tell whether it is still so. Invariant: it shows durable state only, and a SKU's position never
+//! goes back.
 
 use crate::{domain::Sku, journal::Position};
 use std::{

@@ -22,10 +22,14 @@ pub(crate) const ADMIN: &str = "the-admin-token-of-tests";
 /// Long enough for any answer on a busy machine, short enough for a test that waits in vain.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
+/// What a test sets about the door.
+type Furnish = Box<dyn Fn(DoorSettings) -> DoorSettings + Send + Sync>;
+
 /// A shop that answers.
 pub(crate) struct App {
     folder: TempDir,
     options: Options,
+    furnish: Furnish,
     opened: Opened,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
@@ -51,37 +55,49 @@ impl App {
     /// A shop whose letters go elsewhere.
     pub(crate) async fn with_mail(mail: doorbuster::shop::mail::Options) -> App {
         let options = Options { mail, cache_bytes: 4 << 20, ..Options::default() };
-        App::start(tempfile::tempdir().unwrap(), options).await
+        App::start(tempfile::tempdir().unwrap(), options, Box::new(|door| door)).await
     }
 
     pub(crate) async fn with(shards: usize, settings: Settings) -> App {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { settings, shards, cache_bytes: 4 << 20, ..Options::default() };
-        App::start(folder, options).await
+        App::made(shards, settings, Box::new(|door| door)).await
     }
 
-    async fn start(folder: TempDir, options: Options) -> App {
+    /// A shop whose door is set up differently.
+    pub(crate) async fn furnished(
+        settings: Settings,
+        furnish: impl Fn(DoorSettings) -> DoorSettings + Send + Sync + 'static,
+    ) -> App {
+        App::made(1, settings, Box::new(furnish)).await
+    }
+
+    async fn made(shards: usize, settings: Settings, furnish: Furnish) -> App {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { settings, shards, cache_bytes: 4 << 20, ..Options::default() };
+        App::start(folder, options, furnish).await
+    }
+
+    async fn start(folder: TempDir, options: Options, furnish: Furnish) -> App {
         let opened = open::open(folder.path(), options.clone()).await.unwrap();
         let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let target = Target::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let metrics = http::install_metrics();
-        let settings = DoorSettings { metrics, ..DoorSettings::new(ADMIN) };
+        let settings = furnish(DoorSettings { metrics, ..DoorSettings::new(ADMIN) });
         let door = Door::new(opened.shop.clone(), settings);
         let server = Server::start(listener, 1_000);
         server.open(door.router());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
         let serving = tokio::spawn(server.serve(door, stopped));
-        App { folder, options, opened, stop, serving, target }
+        App { folder, options, furnish, opened, stop, serving, target }
     }
 
     /// Closes the shop and opens it again in the same folder.
     pub(crate) async fn restart(self) -> App {
-        let App { folder, options, opened, stop, serving, .. } = self;
+        let App { folder, options, furnish, opened, stop, serving, .. } = self;
         drop(stop);
         serving.await.unwrap();
         opened.close().await;
-        App::start(folder, options).await
+        App::start(folder, options, furnish).await
     }
 
     /// Closes the shop in order.
@@ -99,7 +115,8 @@ impl App {
 
     /// The shop in this folder.
     pub(crate) async fn at(folder: TempDir) -> App {
-        App::start(folder, Options { cache_bytes: 4 << 20, ..Options::default() }).await
+        let options = Options { cache_bytes: 4 << 20, ..Options::default() };
+        App::start(folder, options, Box::new(|door| door)).await
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {

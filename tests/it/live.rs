@@ -1,7 +1,7 @@
 //! Stock and orders as they change, over WebSocket.
 
 use crate::app::{App, Reply, SOON, details};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::{
@@ -245,4 +245,36 @@ async fn a_closing_shop_says_goodbye_to_its_sockets() {
     let goodbye = timeout(SOON, socket.0.next()).await.expect("a goodbye comes");
     assert!(matches!(goodbye, Some(Ok(Message::Close(Some(_))))), "{goodbye:?}");
     assert!(begun.elapsed() < SOON, "sockets don't hold a closing shop up");
+}
+
+#[tokio::test]
+async fn a_socket_is_asked_for_as_many_skus_as_it_may_watch() {
+    let app = App::new().await;
+    let names: Vec<String> = (0..257).map(|n| format!("sku=S{n}")).collect();
+    app.get(&format!("/ws/stock?{}", names.join("&"))).await.is_invalid("sku");
+    let fewer = format!("/ws/stock?{}", names[..256].join("&"));
+    app.get(&fewer).await.is_problem(426, "upgrade-required");
+    app.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_all_watchers_come_back_at_once_buyers_are_answered() {
+    const WATCHERS: usize = 400;
+    let app = App::new().await;
+    app.stock_up("TEE", 10_000).await;
+    let all = || join_all((0..WATCHERS).map(|_| Socket::open(&app, "/ws/stock?sku=TEE")));
+    let before = all().await;
+    drop(before);
+    let buyers = async {
+        for _ in 0..50 {
+            app.guest("TEE", 1).await;
+        }
+    };
+    let (mut watching, ()) = tokio::join!(all(), buyers);
+    app.guest("TEE", 1).await;
+    for socket in &mut watching {
+        socket.until_free(10_000 - 51).await;
+    }
+    drop(watching);
+    app.close().await;
 }

@@ -16,6 +16,7 @@ mod caching;
 mod cart;
 mod checkout;
 mod command_line;
+mod cors;
 mod editing;
 mod exchange;
 mod http2;

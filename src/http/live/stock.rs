@@ -3,7 +3,12 @@
 use super::{Gone, MAX_SKUS, Socket, frames::Frame, upgrade};
 use crate::{
     domain::Sku,
-    http::{Door, extract::read, problem::Code, reply::Answer},
+    http::{
+        Door,
+        extract::read,
+        problem::{Code, Problem},
+        reply::Answer,
+    },
     journal::Position,
 };
 use axum::{
@@ -49,6 +54,9 @@ pub async fn stock(
     let pairs = pairs.map(|Query(pairs)| pairs).unwrap_or_default();
     let named = pairs.into_iter().filter_map(|(name, value)| (name == "sku").then_some(value));
     let named: Vec<String> = named.collect();
+    if named.len() > MAX_SKUS {
+        return Err(Problem::invalid("sku", format!("may come at most {MAX_SKUS} times")));
+    }
     let watcher = Watcher { door: door.clone(), watched: HashMap::new(), changes: Changes::new() };
     upgrade(&door, socket, move |socket| watcher.run(socket, named))
 }

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     domain::{ProductId, Sku},
     journal::{Position, StateStore, Tree, state},
-    views::board::Count,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -53,7 +52,6 @@ pub struct Index {
     cards: RwLock<Cards>,
     /// Per shard, how far its log must be folded to show every change that was answered.
     needed: Vec<AtomicU64>,
-    edition: Count,
 }
 
 impl Index {
@@ -68,17 +66,18 @@ impl Index {
         if let Some(needed) = self.needed.get(shard) {
             needed.fetch_max(position.0.saturating_add(1), Ordering::AcqRel);
         }
-        self.edition.grow();
-    }
-
-    /// Changes of any product: grows before the answer to the change leaves.
-    pub fn edition(&self) -> u64 {
-        self.edition.now()
     }
 
     /// Per shard, how far its log must be folded to show every change that was answered.
     pub fn needed(&self) -> Vec<Position> {
         self.needed.iter().map(|needed| Position(needed.load(Ordering::Acquire))).collect()
+    }
+
+    /// Grows with each change of a product, before the answer to it leaves.
+    pub fn edition(&self) -> u64 {
+        // No part ever goes back, so the sum is the same only while each is.
+        let parts = self.needed.iter().map(|needed| needed.load(Ordering::Acquire));
+        parts.fold(0, u64::wrapping_add)
     }
 
     /// Reads all cards of a store.
