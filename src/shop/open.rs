@@ -178,8 +178,13 @@ pub async fn open_with(
     let mailer = mail::route(&layout, &options.mail)?;
     let secret = Secret::open(&layout.secret())?;
     let keyring = Keyring::open(&layout.keys())?;
-    let (store, checkpoint) = open_state(&layout, about.shards, options.cache_bytes)?;
-    let payments = Arc::new(Simulator::open(&layout.payments(), clock.clone())?);
+    // Both take long where much was sold, and neither needs the other.
+    let (state, payments) = std::thread::scope(|scope| {
+        let books = scope.spawn(|| Simulator::open(&layout.payments(), clock.clone()));
+        let state = open_state(&layout, about.shards, options.cache_bytes);
+        (state, books.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let ((store, checkpoint), payments) = (state?, Arc::new(payments?));
     let mut opening = Opening::<FileLog>::new(
         Ingredients {
             settings: options.settings,
