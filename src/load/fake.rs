@@ -309,21 +309,21 @@ async fn take_back(
     let Shop { stock, orders, remembered, .. } = &mut *shop;
     let order = &mut orders[number];
     assert_ne!(order["status"], "placed", "a return before its order is paid");
+    let again = remembered.insert(key, (201, Value::Null)).is_some();
     let mut amount = -i64::from(door.flaw == Flaw::Shortchanges);
     for back in parcel["items"].as_array().unwrap() {
         let units = back["units"].as_i64().unwrap();
         let stock = stock.get_mut(back["sku"].as_str().unwrap()).unwrap();
         amount += units * stock.price["amount_minor"].as_i64().unwrap();
-        if door.flaw != Flaw::KeepsReturns && !remembered.contains_key(&key) {
+        if door.flaw != Flaw::KeepsReturns && !again {
             stock.on_hand += units;
             stock.sold -= units;
         }
     }
-    if !remembered.contains_key(&key) {
+    if !again {
         let money = json!({"amount_minor": amount, "currency": order["total"]["currency"]});
         let back = json!({"items": parcel["items"], "amount": money, "refunded": true});
         order["returns"].as_array_mut().unwrap().push(back);
-        remembered.insert(key, (201, Value::Null));
         let units = |items: &Value| -> i64 {
             items.as_array().unwrap().iter().map(|item| item["units"].as_i64().unwrap()).sum()
         };

@@ -170,9 +170,10 @@ impl Play {
         let back = self.books.back.get_mut(which.checked_rem(count)?)?;
         back.4 |= forget;
         let (order, number, units, restock, forgotten) = *back;
-        Some(match forgotten {
-            true => Command::ForgetReturn { order, number },
-            false => Command::TakeBack { order, number, units, restock },
+        Some(if forgotten {
+            Command::ForgetReturn { order, number }
+        } else {
+            Command::TakeBack { order, number, units, restock }
         })
     }
 
