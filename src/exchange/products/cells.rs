@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(barcode("'0123"), "0123");
         assert_eq!(
             (barcode("'a"), barcode("'"), barcode("")),
-            ("'a".into(), "'".into(), "".into())
+            ("'a".to_owned(), "'".to_owned(), String::new())
         );
         for odd in ["'1", "''12", "12", "'x", "'"] {
             assert_eq!(barcode(&barcode_text(odd)), odd);
