@@ -4,11 +4,8 @@
 use super::*;
 use crate::{
     domain::{Currency, product::Variant},
-    journal::{MemoryLog, Position, handmade::Pen, state::MemoryStateStore},
-    views::{
-        self, Follower,
-        board::{Board, Level},
-    },
+    journal::{MemoryLog, handmade::Pen, state::MemoryStateStore},
+    views::{self, Follower},
 };
 
 fn id(number: u128) -> ProductId {
@@ -258,65 +255,4 @@ fn a_view_that_is_made_again_forgets_what_it_held() {
     let other: Arc<dyn StateStore> = Arc::new(MemoryStateStore::default());
     views::follower::clear(&*other, &Catalogue::keeping(index.clone()), 1).unwrap();
     assert_eq!(ids(&index, &Query::default()), [] as [u128; 0]);
-}
-
-/// What a page costs among very many: run with `--ignored --nocapture`, in release.
-#[test]
-#[ignore = "a measurement, not a promise"]
-fn a_filtered_page_among_100_000() {
-    let (index, store) = (Index::default(), MemoryStateStore::default());
-    for number in 0..100_000_u128 {
-        let many = u64::try_from(number).unwrap();
-        let card = Card {
-            id: ProductId(Uuid::new_v5(&Uuid::nil(), &number.to_be_bytes())),
-            created_at: Time(i64::try_from(many).unwrap()),
-            archived: false,
-            title: format!("Product {many} of a long series"),
-            vendor: format!("Vendor {}", many % 97),
-            category: format!("Level {} > Below {}", many % 10, many % 100),
-            tags: vec![format!("tag {}", many % 50), "all".into()],
-            price: money(i64::try_from(many * 7_919 % 50_000).unwrap(), "USD"),
-            skus: (0..3).map(|variant| sku(&format!("SKU-{many}-{variant}"))).collect(),
-        };
-        let bytes = rmp_serde::to_vec_named(&card).unwrap();
-        store.put(Tree::Catalogue, &key(CARD, card.id), &bytes).unwrap();
-    }
-    let started = std::time::Instant::now();
-    index.load(&store).unwrap();
-    println!("loaded in {:?}", started.elapsed());
-    let board = Board::default();
-    for number in 0..100_000 {
-        for variant in 0..3 {
-            let free = u64::from(number < 3_000);
-            let level = Level { free, known: true, ..Level::default() };
-            board.slot(&sku(&format!("SKU-{number}-{variant}"))).publish(level, Position(1));
-        }
-    }
-    let text = |text: &str| Some(text.to_owned());
-    for (name, query) in [
-        ("newest", Query::default()),
-        ("a category", Query { category: text("Level 3"), ..Query::default() }),
-        (
-            "a category, in stock, by price",
-            Query {
-                category: text("Level 3 > Below 33"),
-                in_stock: Some(true),
-                sort: Sort::Price,
-                ..Query::default()
-            },
-        ),
-        (
-            "a vendor and a tag",
-            Query { vendor: text("Vendor 5"), tags: vec!["tag 7".into()], ..Query::default() },
-        ),
-        ("nothing", Query { vendor: text("nobody"), ..Query::default() }),
-        ("hardly anything in stock", Query { in_stock: Some(true), ..Query::default() }),
-    ] {
-        let started = std::time::Instant::now();
-        let mut found = 0;
-        for _ in 0..20 {
-            found = index.page(&query, None, 50, &|sku| board.has_free(sku.as_str())).0.len();
-        }
-        println!("{name}: {found} in {:?}", started.elapsed() / 20);
-    }
 }
