@@ -1,7 +1,7 @@
-//! Carts as large as they may be: what can be put in can be bought.
+//! Carts as large as they may be: what can be put in can be bought, and can come back.
 
 use super::{memory::World, *};
-use crate::domain::cart;
+use crate::domain::{cart, order::Back};
 
 const VARIANTS: usize = 200;
 
@@ -50,6 +50,13 @@ async fn fill_and_buy(lines: usize, title_bytes: usize) -> usize {
     assert_eq!(order.state.status(), Status::Confirmed);
     assert_eq!(order.state.placement().unwrap().items.len(), filled);
     assert_eq!(running.books().reserved(), 0, "what the cart refused is nobody's");
+    let items = order.state.placement().unwrap().items.iter();
+    let items = items.map(|item| Back { sku: item.sku.clone(), units: item.units }).collect();
+    let returned = Returned { items, reason: None, restock: true };
+    shop.return_units(order.id, returned, key("r")).await.unwrap();
+    let order = shop.wait_settled(order.id).await.unwrap();
+    let standing = (order.state.status(), order.state.payment());
+    assert_eq!(standing, (Status::Returned, order::Payment::Refunded), "and all of it comes back");
     running.close().await;
     filled
 }
