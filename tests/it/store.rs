@@ -123,7 +123,7 @@ async fn a_start_that_was_cut_short_is_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("store.json"), r#"{"format":1,"shards":2}"#).unwrap();
     let layout = Layout(folder.path().to_owned());
-    drop(Secret::open(&layout.secret()).unwrap());
+    Secret::open(&layout.secret()).unwrap();
     drop(Keyring::open(&layout.keys()).unwrap());
     let log = layout.log(0);
     drop(FileLog::open(&log, file::SEGMENT_BYTES, Position(0), &mut |_| Ok(())).unwrap());
