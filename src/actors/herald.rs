@@ -316,7 +316,7 @@ impl Clerk {
 
     async fn record(&mut self, every: Duration) {
         for desk in &mut self.desks {
-            let Some(command) = desk.to_record(every, Instant::now()) else { continue };
+            let Some(command) = desk.next_record(every, Instant::now()) else { continue };
             let Command::Advance { to, finished, delivered } = &command else { continue };
             let (to, finished, delivered) = (*to, finished.clone(), delivered.clone());
             match record(&self.system, desk, command).await {

@@ -56,6 +56,11 @@ fn describe() {
     describe_gauge!("doorbuster_tail_entries", "Entries since the last checkpoint");
     describe_gauge!("doorbuster_overdue_seconds", "How late the oldest deadline or retry is");
     describe_gauge!("doorbuster_quarantined", "Entities that are shut out");
+    counter!("doorbuster_mail_sent_total", "Letters that were taken, by kind");
+    counter!("doorbuster_mail_failures_total", "Attempts to send a letter that failed");
+    counter!("doorbuster_mail_buried_total", "Letters that were given up");
+    describe_gauge!("doorbuster_mail_waiting", "Letters not sent yet");
+    describe_gauge!("doorbuster_mail_lag_seconds", "Age of the oldest letter not sent yet");
 }
 
 /// `GET /healthz`

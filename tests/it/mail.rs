@@ -98,7 +98,6 @@ async fn letters_are_files_of_the_store_unless_something_else_is_set() {
 async fn dead_letters_are_the_admins_to_see_and_to_send_again() {
     let app = App::new().await;
     app.stock_up("TEE", 9).await;
-    // A folder that is gone takes nothing; it is made again only by a start.
     app.get("/api/mail/dead").await.is_problem(401, "token-required");
     let none = app.admin("GET", "/api/mail/dead", Value::Null).await;
     assert_eq!((none.status(), none.body()), (200, json!({"items": [], "next": null})));
@@ -106,7 +105,10 @@ async fn dead_letters_are_the_admins_to_see_and_to_send_again() {
     app.admin("GET", "/api/mail/dead?limit=0", Value::Null).await.is_problem(422, "invalid");
     for id in ["mail_0-1-gift", "mail_7-1-gift", "nonsense"] {
         let path = format!("/api/mail/dead/{id}/resend");
-        app.call("POST", &path, &[], Value::Null).await;
+        let wrong = [("Authorization", "Bearer wrong")];
+        let denied = app.call("POST", &path, &wrong, Value::Null).await;
+        let expected = if id == "nonsense" { 404 } else { 403 };
+        assert_eq!(denied.status(), expected, "{denied}");
         app.admin("POST", &path, Value::Null).await.is_problem(404, "not-found");
     }
     app.close().await;

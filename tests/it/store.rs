@@ -2,6 +2,7 @@
 
 use crate::app::{App, Reply};
 use doorbuster::{
+    journal::{FileLog, Keyring, Layout, Position, Secret, file},
     shop::{Options, open},
     verify,
 };
@@ -120,10 +121,12 @@ async fn a_start_that_was_cut_short_is_gone_on_with() {
     fs::write(folder.path().join("store.json"), r#"{"format":1,"shards":2}"#).unwrap();
     open::open(folder.path(), options()).await.unwrap().close().await;
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("store.json"), r#"{"format":1,"shards":1}"#).unwrap();
-    open::open(folder.path(), options()).await.unwrap().close().await;
-    let two = r#"{"format":1,"shards":2}"#;
-    fs::write(folder.path().join("store.json"), two).unwrap();
+    fs::write(folder.path().join("store.json"), r#"{"format":1,"shards":2}"#).unwrap();
+    let layout = Layout(folder.path().to_owned());
+    Secret::open(&layout.secret()).unwrap();
+    drop(Keyring::open(&layout.keys()).unwrap());
+    let log = layout.log(0);
+    drop(FileLog::open(&log, file::SEGMENT_BYTES, Position(0), &mut |_| Ok(())).unwrap());
     open::open(folder.path(), options()).await.unwrap().close().await;
 }
 

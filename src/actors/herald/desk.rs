@@ -293,7 +293,7 @@ impl Desk {
     }
 
     /// What the post should record now: not for every letter, and nothing where nothing was sent.
-    pub(super) fn to_record(&mut self, every: Duration, now: Instant) -> Option<post::Command> {
+    pub(super) fn next_record(&mut self, every: Duration, now: Instant) -> Option<post::Command> {
         let cursor = self.cursor();
         let far = cursor.0.saturating_sub(self.recorded) >= WORTH_AN_ENTRY_BYTES;
         let news = !self.unrecorded.is_empty() || !self.delivered.is_empty();

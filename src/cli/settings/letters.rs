@@ -26,7 +26,7 @@ pub(super) fn read(values: &Values) -> Result<Options, Error> {
             Ok(None)
         }
     };
-    let ca = optional("mail_ca", "a file", |text| parse(text))?;
+    let ca = optional("mail_ca", "a file", parse)?;
     let at_once = number(values, "mail_at_once", usual.herald.at_once, 1, 256)?;
     let most_attempts = number(values, "mail_attempts", usual.herald.most_attempts, 1, 10_000)?;
     Ok(Options {

@@ -33,6 +33,7 @@ fn buried(position: u64) -> Event {
     Event::Buried { letter: letter(position), trouble: trouble(9) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests read better without a reference")]
 fn check(given: &[Event], when: &Command, then: Result<Vec<Event>, Refusal>) -> State {
     check_machine(State::default(), given, &at(START), when, &then).state
 }

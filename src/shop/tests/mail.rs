@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     domain::OrderId,
+    journal::MemoryStore,
     ports::{
         clock::pause,
         mail::{
@@ -110,7 +111,7 @@ async fn what_was_sent_but_not_recorded_comes_again_as_the_same_message() {
     stock_up(&running).await;
     let expected = orders(&running, 0..6).await;
     all_arrive(&mail, &expected).await;
-    let lengths: Vec<u64> = world.disks.iter().map(|disk| disk.durable_bytes()).collect();
+    let lengths: Vec<u64> = world.disks.iter().map(MemoryStore::durable_bytes).collect();
     let books_bytes = std::fs::metadata(world.books()).unwrap().len();
     let mut crashed = world.as_of(&lengths, books_bytes, running.shop.now());
     crashed.mail = world.mail.clone();

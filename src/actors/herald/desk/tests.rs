@@ -63,7 +63,7 @@ fn finish(desk: &mut Desk, job: &Job) {
 }
 
 fn record(desk: &mut Desk, state: &mut post::State) -> bool {
-    let Some(command) = desk.to_record(Duration::ZERO, Instant::now()) else { return false };
+    let Some(command) = desk.next_record(Duration::ZERO, Instant::now()) else { return false };
     let post::Command::Advance { to, finished, delivered } = &command else { panic!() };
     tell(state, &command);
     desk.recorded(*to, finished, delivered);
@@ -124,13 +124,13 @@ fn an_event_is_finished_when_all_its_letters_are() {
     let job = desk.start(ALL, Instant::now()).remove(0);
     assert_eq!(job.subjects, [Subject::Confirmation, Subject::Gift]);
     desk.finish(job.key, Subject::Confirmation);
-    assert!(desk.to_record(Duration::ZERO, Instant::now()).is_none());
+    assert!(desk.next_record(Duration::ZERO, Instant::now()).is_none());
     assert_eq!(desk.failed(job.key, "no", true, 0, &settings()), None);
     desk.ended(job.key, true, &settings(), Instant::now());
     let again = desk.start(ALL, later()).remove(0);
     assert_eq!(again.subjects, [Subject::Gift], "the other one is sent");
     desk.finish(again.key, Subject::Gift);
-    assert!(desk.to_record(Duration::ZERO, Instant::now()).is_some());
+    assert!(desk.next_record(Duration::ZERO, Instant::now()).is_some());
 }
 
 #[test]
