@@ -351,13 +351,20 @@ mod tests {
         let settings = gather("--idle-ms 21", &environment, file).unwrap();
         assert_eq!((settings.idle_ms, settings.shards, settings.most_commands), (21, 12, 3));
         assert!(!settings.demo);
-        let file = "cors_origins = [\"https://a\", \"https://b:8443\"]";
-        let settings = gather("", &[], file).unwrap();
-        assert!(settings.to_string().contains("\"https://a, https://b:8443\""), "{settings}");
         let shown = settings.to_string();
         assert!(shown.contains("idle_ms = 21") && shown.contains("# --idle-ms"), "{shown}");
         assert!(shown.contains("# DOORBUSTER_SHARDS"), "{shown}");
         assert!(shown.contains("shop.toml") && shown.contains("# default"), "{shown}");
+    }
+
+    #[test]
+    fn a_list_in_a_file_is_a_list_with_commas_elsewhere() {
+        let file = "cors_origins = [\"https://a\", \"https://b:8443\"]";
+        let (listed, given) =
+            (gather("", &[], file), gather("--cors-origins https://a,https://b:8443", &[], ""));
+        let listed = listed.unwrap();
+        assert_eq!(listed.cors_origins, given.unwrap().cors_origins);
+        assert!(listed.to_string().contains("\"https://a, https://b:8443\""), "{listed}");
     }
 
     #[test]

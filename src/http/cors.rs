@@ -90,7 +90,9 @@ fn origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let authority = uri.authority()?;
     let port = authority.port().map(|port| port.as_u16());
-    let whole = !authority.host().is_empty() && !rest.ends_with(':') && port != Some(usual);
+    // What is no number is no port, but is taken for one.
+    let read = port.is_some() || authority.host() == rest;
+    let whole = !authority.host().is_empty() && read && port != Some(usual);
     HeaderValue::from_str(&text).ok().filter(|_| whole)
 }
 
