@@ -254,7 +254,7 @@ async fn crowd(sockets: usize, time: Duration) {
 
 /// The machine's own limit: nothing but writes to as many sockets, of frames of the same length.
 async fn bare(what: &str, sockets: usize, time: Duration) -> Row {
-    let mut fan = bare::Fan::listen().await;
+    let mut fan = bare::Fan::listen();
     let address = fan.address.to_string();
     let mut watchers = Watchers::start(&address, "/", sockets);
     watchers.tell("connect");

@@ -21,14 +21,14 @@ pub struct Fan {
 
 impl Fan {
     /// Takes a free port.
-    pub async fn listen() -> Fan {
+    pub fn listen() -> Fan {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let listener = socket.listen(4_096).expect("it listens");
         Fan { address: listener.local_addr().expect("an address"), listener, sockets: vec![] }
     }
 
-    /// Greets so many as a server of WebSockets does, with a first frame.
+    /// Greets so many as a `WebSocket` server does, with a first frame.
     pub async fn accept(&mut self, sockets: usize) {
         while self.sockets.len() < sockets {
             let (mut stream, _) = self.listener.accept().await.expect("a watcher");

@@ -80,7 +80,7 @@ pub struct House {
     pub shop: Shop,
     opened: Opened,
     /// Goes with it, unless it is somebody else's.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl House {
@@ -89,7 +89,7 @@ impl House {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut house = House::open(folder.path(), Settings::default()).await;
         house.stock(count).await;
-        house._folder = Some(folder);
+        house.folder = Some(folder);
         house
     }
 
@@ -97,7 +97,7 @@ impl House {
     pub async fn open(folder: &Path, settings: Settings) -> House {
         let options = Options { settings, most_commands: 8_192, ..Options::default() };
         let opened = open::open(folder, options).await.expect("a shop");
-        House { shop: opened.shop.clone(), opened, _folder: None }
+        House { shop: opened.shop.clone(), opened, folder: None }
     }
 
     /// Makes the SKUs.
@@ -121,9 +121,10 @@ impl House {
 
     /// Ends it.
     pub async fn close(self) {
-        let House { shop, opened, _folder } = self;
+        let House { shop, opened, folder } = self;
         drop(shop);
         opened.close().await;
+        drop(folder);
     }
 }
 
