@@ -2,23 +2,27 @@
 //!
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
-//! [`inventory`], [`live`] and [`operate`] are what stands there; [`problem`] says why not;
+//! [`inventory`], [`live`] and [`operate`] are what stands there; `openapi` is what the document
+//! says of it, and `docs` serves that; [`problem`] says why not;
 //! [`extract`], [`auth`] and [`reply`] are the manners of all of them, [`middleware`] what goes
 //! around; [`server`] listens, says so while the shop opens, and drains. Invariant: every error that leaves is a problem with a
 //! code, and whatever a client can make large or slow has a limit.
 
 pub mod auth;
 pub mod cart;
+mod docs;
 pub mod extract;
 pub mod inventory;
 pub mod live;
 pub mod middleware;
+mod openapi;
 mod opening;
 pub mod operate;
 pub mod orders;
 pub mod problem;
 pub mod products;
 pub mod reply;
+mod route;
 pub mod router;
 pub mod server;
 

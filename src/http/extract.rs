@@ -155,6 +155,12 @@ impl Named for ProductId {
     }
 }
 
+impl Named for String {
+    fn named(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
 impl Named for EntityId {
     fn named(text: &str) -> Option<Self> {
         EntityId::parse(text)

@@ -3,6 +3,7 @@
 use super::{
     Door,
     extract::Call,
+    openapi::schemas,
     reply::{Answer, Page, Wanted, json, mark_replayed},
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 use axum::http::StatusCode;
 use serde::Serialize;
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// What a list calls an order that is shut out.
 #[derive(Debug, Serialize)]
@@ -36,27 +38,34 @@ enum Standing {
 }
 
 /// An order as its buyer reads it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
 pub(super) struct OrderBody<'a> {
     id: OrderId,
+    #[schema(value_type = schemas::Standing)]
     status: Standing,
     payment_status: Payment,
     needs_review: bool,
     items: Vec<ItemBody<'a>>,
+    #[schema(value_type = Option<schemas::Amount>, required)]
     total: Option<Money>,
+    #[schema(required)]
     gift: Option<Gift>,
+    #[schema(value_type = Vec<Milestone>)]
     timeline: Cow<'a, [Milestone]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<&'a str>,
 }
 
 /// A line of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderItem)]
 struct ItemBody<'a> {
     sku: &'a Sku,
     title: &'a str,
     units: u32,
     price: Money,
+    #[schema(value_type = Option<schemas::Amount>, required)]
     total: Option<Money>,
 }
 

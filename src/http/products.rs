@@ -3,6 +3,7 @@
 use super::{
     Door,
     extract::Call,
+    openapi::schemas::{CountedUnits, ProductTitle, VariantTitle, Whole32},
     reply::{Answer, Page, Wanted, json, locate, mark_replayed},
 };
 use crate::{
@@ -15,13 +16,16 @@ use crate::{
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// A product as the admin writes it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Written {
+#[schema(as = ProductToWrite)]
+pub(super) struct Written {
     #[serde(default)]
     handle: String,
+    #[schema(value_type = ProductTitle)]
     title: String,
     #[serde(default)]
     description: String,
@@ -37,15 +41,18 @@ struct Written {
     image_alts: BTreeMap<String, String>,
     #[serde(default)]
     options: Vec<String>,
+    #[schema(min_items = 1, max_items = 200)]
     variants: Vec<WrittenVariant>,
 }
 
 /// One of its SKUs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = VariantToWrite)]
 struct WrittenVariant {
     sku: Sku,
     #[serde(default)]
+    #[schema(value_type = VariantTitle)]
     title: String,
     price: Money,
     #[serde(default)]
@@ -57,8 +64,10 @@ struct WrittenVariant {
     #[serde(default)]
     image: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Whole32)]
     weight_g: u32,
     #[serde(default)]
+    #[schema(value_type = CountedUnits)]
     units: u64,
 }
 
@@ -88,8 +97,9 @@ impl From<Written> for Spec {
 }
 
 /// A product as everybody reads it.
-#[derive(Debug, Serialize)]
-struct ProductBody<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Product)]
+pub(super) struct ProductBody<'a> {
     id: ProductId,
     handle: &'a str,
     title: &'a str,
@@ -106,7 +116,8 @@ struct ProductBody<'a> {
 }
 
 /// One of its SKUs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Variant)]
 struct VariantBody<'a> {
     sku: &'a Sku,
     title: &'a str,
@@ -115,6 +126,7 @@ struct VariantBody<'a> {
     options: &'a [String],
     barcode: &'a str,
     image: Option<&'a str>,
+    #[schema(value_type = Whole32)]
     weight_g: u32,
     /// Units anyone may reserve, as the stock board shows them.
     free: u64,

@@ -20,6 +20,13 @@ pub const MAX_VARIANTS: usize = 200;
 /// Longest title of a variant, in characters: every line of a cart carries it.
 pub const MAX_VARIANT_TITLE: usize = 300;
 
+/// The longest title of a product, in characters.
+pub const MAX_TITLE: usize = 500;
+
+/// The most that a unit may cost, in minor units: a line of a cart never overflows, and any
+/// language can read it exactly.
+pub const MAX_AMOUNT_MINOR: i64 = 1_000_000_000_000;
+
 impl Shop {
     /// Makes a product; its SKUs can be bought when this returns.
     ///
@@ -76,8 +83,9 @@ impl Shop {
 }
 
 fn check(spec: &Spec) -> Result<(), Error> {
-    if spec.title.trim().is_empty() || spec.title.len() > 500 {
-        return Err(Error::invalid("/title", "must have 1 to 500 bytes"));
+    if spec.title.trim().is_empty() || spec.title.chars().nth(MAX_TITLE).is_some() {
+        let why = format!("must have 1 to {MAX_TITLE} characters");
+        return Err(Error::invalid("/title", why));
     }
     if spec.variants.is_empty() || spec.variants.len() > MAX_VARIANTS {
         return Err(Error::invalid("/variants", format!("must be 1 to {MAX_VARIANTS}")));
@@ -93,8 +101,9 @@ fn check(spec: &Spec) -> Result<(), Error> {
             let why = format!("must have at most {MAX_VARIANT_TITLE} characters");
             return Err(Error::invalid(field("title"), why));
         }
-        if variant.price.amount_minor < 0 {
-            return Err(Error::invalid(field("price/amount_minor"), "must not be negative"));
+        if !(0..=MAX_AMOUNT_MINOR).contains(&variant.price.amount_minor) {
+            let why = format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}");
+            return Err(Error::invalid(field("price/amount_minor"), why));
         }
         if Some(variant.price.currency) != currency {
             return Err(Error::invalid(field("price/currency"), "must be that of its siblings"));

@@ -1,0 +1,45 @@
+//! What the document says of itself.
+
+use super::{Operation, schemas::Text};
+use crate::http::problem::Code;
+use serde_json::Value;
+use utoipa::{
+    PartialSchema as _,
+    openapi::{ObjectBuilder, RefOr, Schema},
+};
+
+pub(super) const TAG: &str = "Document";
+
+const ETAG: &str = "Names this version; send it as If-None-Match.";
+
+fn cached(operation: Operation) -> Operation {
+    operation
+        .header("ETag", ETAG)
+        .header("Cache-Control", "`no-cache`: ask before it is used again.")
+        .answer(304, "It is as it was.", "", Text::schema(), Value::Null)
+        .header("ETag", ETAG)
+        .hears::<Text>("If-None-Match", "The ETag of what is there already.", "\"0\"")
+}
+
+pub(in crate::http) fn document() -> Operation {
+    let any: RefOr<Schema> = Schema::from(ObjectBuilder::new()).into();
+    let what = "Made from the code of the program that answers it.";
+    let operation = Operation::new(TAG, "readDocument", "Read this document", what);
+    cached(operation.answer(200, "OpenAPI 3.1.", "application/json", any, Value::Null))
+}
+
+pub(in crate::http) fn page() -> Operation {
+    let what = "To read and to try; it loads nothing from elsewhere.";
+    let operation = Operation::new(TAG, "readPage", "Read this document as a page", what);
+    cached(operation.answer(200, "The page.", "text/html", Text::schema(), Value::Null))
+}
+
+pub(in crate::http) fn asset() -> Operation {
+    let operation = Operation::new(TAG, "readAsset", "Read a file of the page", "").path::<Text>(
+        "file",
+        "Its name.",
+        "swagger-ui.css",
+    );
+    cached(operation.answer(200, "The file.", "*/*", Text::schema(), Value::Null))
+        .refuses([Code::NotFound])
+}

@@ -1,0 +1,77 @@
+//! What the document says of orders.
+
+use super::{Operation, schemas::Text};
+use crate::{
+    domain::OrderId,
+    http::{orders::OrderBody, problem::Code},
+};
+use serde_json::{Value, json};
+
+pub(super) const TAG: &str = "Orders";
+
+const ID: &str = "ord_3b1f9a52c0de4f6a8f10aa7b4cc1d2e3";
+
+/// A confirmed order; `placed` as its checkout answers.
+pub(super) fn example(placed: bool) -> Value {
+    let (status, payment) = if placed { ("placed", "none") } else { ("confirmed", "captured") };
+    let mut order = json!({
+        "id": ID,
+        "status": status,
+        "payment_status": payment,
+        "needs_review": false,
+        "items": [{
+            "sku": "TEE-RED-S",
+            "title": "Harbour Tee, Red, S",
+            "units": 1,
+            "price": {"amount_minor": 2400, "currency": "USD"},
+            "total": {"amount_minor": 2400, "currency": "USD"},
+        }],
+        "total": {"amount_minor": 2400, "currency": "USD"},
+        "gift": null,
+        "timeline": [{"at": "2026-05-01T10:01:12.250Z", "what": "placed"}],
+    });
+    if let (true, Some(fields)) = (placed, order.as_object_mut()) {
+        let token = format!("{ID}.5d41402abc4b2a76b9719d911017c592");
+        fields.insert("access_token".to_owned(), token.into());
+    }
+    order
+}
+
+fn one(operation: Operation) -> Operation {
+    let named = operation.path::<OrderId>("id", "The order.", ID);
+    named.refuses([Code::NotFound, Code::Quarantined])
+}
+
+pub(in crate::http) fn list() -> Operation {
+    let what = "Newest first. One that can't be read at the moment is listed as `quarantined`.";
+    Operation::new(TAG, "listOrders", "List orders", what)
+        .admin()
+        .query::<Text>("email", "Only this buyer's.")
+        .lists::<OrderBody>("A page of orders.", example(false))
+        .then("readOrder", "Read one of them.", &[("path.id", "$response.body#/items/0/id")])
+}
+
+pub(in crate::http) fn read() -> Operation {
+    let what = "Its buyer and the admin may.";
+    one(Operation::new(TAG, "readOrder", "Read an order", what).order()).gives::<OrderBody>(
+        200,
+        "The order as it is now.",
+        example(false),
+    )
+}
+
+pub(in crate::http) fn cancel() -> Operation {
+    let what = "What was authorised is voided, what was captured refunded. An order that is over \
+                already stays as it is.";
+    one(Operation::new(TAG, "cancelOrder", "Call an order off", what).order())
+        .keyed(false)
+        .gives::<OrderBody>(200, "It is settled.", example(false))
+        .gives::<OrderBody>(202, "Money is still moving.", example(false))
+        .refuses([Code::TooLate])
+}
+
+pub(in crate::http) fn retry() -> Operation {
+    let what = "Tries a payment step that has failed so far at once, instead of at its next turn.";
+    one(Operation::new(TAG, "retryOrder", "Retry an order's payment step", what).admin())
+        .gives::<OrderBody>(200, "The order as it is now.", example(false))
+}
