@@ -257,6 +257,8 @@ mod tests {
         for (body, field) in [
             (r#"{"units":-1}"#, "/units"),
             (r#"{"units":1.5}"#, "/units"),
+            (r#"{"units":-1.0}"#, "/units"),
+            (r#"{"units":1e19}"#, "/units"),
             (r#"{"units":null}"#, "/units"),
             (r#"{"units":1e999}"#, "/units"),
             ("{}", "/units"),
@@ -275,6 +277,14 @@ mod tests {
             ("null", ""),
         ] {
             assert_eq!(problem(body), (Code::Invalid, field.to_owned()), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_fraction_of_nothing() {
+        for whole in ["7", "7.0", "70e-1", "0.7e1"] {
+            let body = format!(r#"{{"units":{whole}}}"#);
+            assert_eq!(parse::<Outer>(body.as_bytes()).unwrap().units, 7, "{whole}");
         }
     }
 

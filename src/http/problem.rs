@@ -67,6 +67,7 @@ codes! {
     CartEmpty CONFLICT "cart-empty" "The cart is empty";
     CartClosed CONFLICT "cart-closed" "The cart is checked out";
     MixedCurrencies CONFLICT "mixed-currencies" "The currencies differ";
+    TooMuch CONFLICT "too-much" "More than the shop can hold";
     SkuTaken CONFLICT "sku-taken" "The SKU belongs to another product";
     WouldGoNegative CONFLICT "would-go-negative" "Fewer units are there than should go";
     NotForSale CONFLICT "not-for-sale" "It is archived";
@@ -108,7 +109,7 @@ pub struct Problem {
     hints: Box<Hints>,
 }
 
-/// As it is written.
+/// RFC 9457: why something was not done.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct Body<'a> {
@@ -314,5 +315,5 @@ fn mixed() -> Problem {
 }
 
 fn out_of_range() -> Problem {
-    Problem::invalid("/units", "takes a count or a total beyond what the shop can hold")
+    Problem::new(Code::TooMuch, "takes a count or a total beyond what the shop can hold")
 }

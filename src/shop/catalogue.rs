@@ -101,9 +101,13 @@ fn check(spec: &Spec) -> Result<(), Error> {
             let why = format!("must have at most {MAX_VARIANT_TITLE} characters");
             return Err(Error::invalid(field("title"), why));
         }
-        if !(0..=MAX_AMOUNT_MINOR).contains(&variant.price.amount_minor) {
-            let why = format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}");
-            return Err(Error::invalid(field("price/amount_minor"), why));
+        let prices = [("price", Some(variant.price)), ("compare_at", variant.compare_at)];
+        for (name, price) in prices {
+            let amount = price.map_or(0, |price| price.amount_minor);
+            if !(0..=MAX_AMOUNT_MINOR).contains(&amount) {
+                let why = format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}");
+                return Err(Error::invalid(field(&format!("{name}/amount_minor")), why));
+            }
         }
         if Some(variant.price.currency) != currency {
             return Err(Error::invalid(field("price/currency"), "must be that of its siblings"));

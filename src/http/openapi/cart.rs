@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 pub(super) const TAG: &str = "Cart";
 
 /// Why units may not be had.
-const NOT_TO_BE_HAD: [Code; 9] = [
+const NOT_TO_BE_HAD: [Code; 10] = [
+    Code::TooMuch,
     Code::UnknownSku,
     Code::SoldOut,
     Code::SaleNotOpen,
@@ -137,6 +138,15 @@ pub(in crate::http) fn check_out() -> Operation {
         .then(
             "cancelOrder",
             "Call it off.",
+            &[
+                ("path.id", "$response.body#/id"),
+                ("header.Order-Token", "$response.body#/access_token"),
+            ],
+        )
+        .then("retryOrder", "Help it along.", &[("path.id", "$response.body#/id")])
+        .then(
+            "watchOrder",
+            "Hear of each change.",
             &[
                 ("path.id", "$response.body#/id"),
                 ("header.Order-Token", "$response.body#/access_token"),

@@ -5,7 +5,7 @@ use crate::http::problem::Code;
 use serde_json::Value;
 use utoipa::{
     PartialSchema as _,
-    openapi::{ObjectBuilder, RefOr, Schema},
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
 };
 
 pub(super) const TAG: &str = "Document";
@@ -40,6 +40,12 @@ pub(in crate::http) fn asset() -> Operation {
         "Its name.",
         "swagger-ui.css",
     );
-    cached(operation.answer(200, "The file.", "*/*", Text::schema(), Value::Null))
-        .refuses([Code::NotFound])
+    let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+    let picture = ObjectBuilder::new().schema_type(Type::String).format(Some(binary));
+    let operation = operation
+        .answer(200, "The file.", "text/css", Text::schema(), Value::Null)
+        .or_as("text/javascript", Text::schema())
+        .or_as("text/html", Text::schema())
+        .or_as("image/png", Schema::from(picture).into());
+    cached(operation).refuses([Code::NotFound])
 }

@@ -76,12 +76,13 @@ pub(in crate::http) fn movements() -> Operation {
 pub(in crate::http) fn receive() -> Operation {
     moving("receiveUnits", "Receive units", "Units that came in are free at once.")
         .takes::<Receipt>(json!({"units": 25, "reference": "delivery 4711"}))
+        .refuses([Code::TooMuch])
 }
 
 pub(in crate::http) fn adjust() -> Operation {
     moving("adjustUnits", "Correct a count", "Adds or takes away what was counted wrongly.")
         .takes::<Adjustment>(json!({"units": -2, "reason": "counted again"}))
-        .refuses([Code::WouldGoNegative])
+        .refuses([Code::WouldGoNegative, Code::TooMuch])
 }
 
 pub(in crate::http) fn transfer() -> Operation {

@@ -18,7 +18,7 @@ use utoipa::{
         link::{Link, LinkBuilder},
         path::{OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
-        schema::{AllOfBuilder, ArrayBuilder, Type},
+        schema::{ArrayBuilder, Type},
         security::SecurityRequirement,
     },
 };
@@ -180,6 +180,15 @@ impl Operation {
         self
     }
 
+    /// Another form of the answer that was described last.
+    pub(super) fn or_as(mut self, media: &str, schema: RefOr<Schema>) -> Operation {
+        if let Some(answer) = self.answers.get_mut(&self.last) {
+            let content = ContentBuilder::new().schema(Some(schema)).build();
+            answer.content.insert(media.to_owned(), content.into());
+        }
+        self
+    }
+
     /// A header of the answer that was described last.
     pub(super) fn header(mut self, name: &str, what: &str) -> Operation {
         let header = header::<Text>(what);
@@ -284,16 +293,13 @@ fn link(operation: &str, what: &str, given: &[(&str, &str)]) -> LinkBuilder {
 
 /// How one status refuses, with an example of each reason.
 fn refusal(status: u16, codes: &[Code]) -> Response {
-    let names: Vec<Value> = codes.iter().map(|code| code.name().into()).collect();
-    let told = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
-    let narrowed = ObjectBuilder::new().property("code", told).required("code");
-    let schema = AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(narrowed);
     let examples = codes.iter().map(|code| {
         let example = ExampleBuilder::new().summary(code.title());
         (code.name().to_owned(), example.value(Some(Problem::example(*code))).build())
     });
-    let content =
-        ContentBuilder::new().schema(Some(Schema::from(schema))).examples_from_iter(examples);
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter(examples);
     let titles: Vec<String> =
         codes.iter().map(|code| format!("`{}`: {}.", code.name(), code.title())).collect();
     let mut response = ResponseBuilder::new()

@@ -97,7 +97,7 @@ pub(in crate::http) fn create() -> Operation {
             &[],
             json!({"sku": "$response.body#/variants/0/sku", "units": 1}),
         )
-        .refuses([Code::SkuTaken, Code::Quarantined])
+        .refuses([Code::SkuTaken, Code::TooMuch, Code::Quarantined])
 }
 
 pub(in crate::http) fn list() -> Operation {
@@ -111,6 +111,7 @@ pub(in crate::http) fn list() -> Operation {
             &[],
             json!({"sku": "$response.body#/items/0/variants/0/sku", "units": 1}),
         )
+        .then("listProducts", "Go on.", &[("query.cursor", "$response.body#/next")])
 }
 
 pub(in crate::http) fn read() -> Operation {
@@ -123,7 +124,7 @@ pub(in crate::http) fn update() -> Operation {
     one(Operation::new(TAG, "updateProduct", "Write a product anew", what).admin())
         .takes::<Written>(written())
         .gives::<ProductBody>(200, "The product as it is now.", example())
-        .refuses([Code::SkuTaken, Code::NotForSale, Code::InProgress])
+        .refuses([Code::SkuTaken, Code::NotForSale, Code::InProgress, Code::TooMuch])
 }
 
 pub(in crate::http) fn archive() -> Operation {
