@@ -4,13 +4,14 @@
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
 //! [`inventory`], [`live`] and [`operate`] are what stands there; `openapi` is what the document
 //! says of it, and `docs` serves that; [`problem`] says why not;
-//! [`extract`], [`auth`] and [`reply`] are the manners of all of them, [`middleware`] what goes
+//! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`middleware`] what goes
 //! around; [`server`] listens, says so while the shop opens, and drains. Invariant: every error that leaves is a problem with a
 //! code, and whatever a client can make large or slow has a limit.
 
 pub mod auth;
 pub mod cart;
 mod docs;
+pub mod etag;
 pub mod extract;
 pub mod inventory;
 pub mod live;

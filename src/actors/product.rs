@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     By, Context, Machine as _, ProductId, Sku, Time,
-    product::{Command, Obligation, Refusal, Spec, State},
+    product::{Command, Obligation, Refusal, State},
     sku as stock,
 };
 use std::sync::Arc;
@@ -40,10 +40,8 @@ pub type ProductAnswer = Result<Product, Denied>;
 pub enum Message {
     /// What is here?
     Read(Baton<ProductAnswer>),
-    /// Be like this.
-    Propose { spec: Box<Spec>, context: Context, baton: Baton<ProductAnswer> },
-    /// Sell it no more.
-    Archive { context: Context, baton: Baton<ProductAnswer> },
+    /// An admin's command.
+    Admin { command: Command, context: Context, baton: Baton<ProductAnswer> },
     /// A SKU answered.
     SkuAnswered { sku: Sku, revision: u64, result: Result<(), stock::Refusal> },
 }
@@ -51,18 +49,14 @@ pub enum Message {
 impl shell::Message for Message {
     fn fail(self, fault: Fault) {
         match self {
-            Message::Read(baton)
-            | Message::Propose { baton, .. }
-            | Message::Archive { baton, .. } => baton.send(Err(fault)),
+            Message::Read(baton) | Message::Admin { baton, .. } => baton.send(Err(fault)),
             Message::SkuAnswered { .. } => {}
         }
     }
 
     fn is_abandoned(&self) -> bool {
         match self {
-            Message::Read(baton)
-            | Message::Propose { baton, .. }
-            | Message::Archive { baton, .. } => baton.is_dropped(),
+            Message::Read(baton) | Message::Admin { baton, .. } => baton.is_dropped(),
             Message::SkuAnswered { .. } => false,
         }
     }
@@ -71,10 +65,13 @@ impl shell::Message for Message {
 /// The actor of one product.
 pub struct Actor {
     id: ProductId,
-    gather: Option<Gather<Obligation>>,
+    /// What is asked for which revision: an answer for another one is worth nothing.
+    gather: Option<Gather<(Obligation, u64)>>,
     /// Whoever waits until the change has reached every SKU, or is rejected.
     callers: Vec<(Baton<ProductAnswer>, bool)>,
     rejected: Option<Sku>,
+    /// It was idle when it was asked to go to rest.
+    idle: bool,
 }
 
 impl Role for Actor {
@@ -83,25 +80,28 @@ impl Role for Actor {
     type Message = Message;
 
     fn new(id: ProductId, _: Arc<System>, _: u64) -> Self {
-        Actor { id, gather: None, callers: vec![], rejected: None }
+        Actor { id, gather: None, callers: vec![], rejected: None, idle: false }
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
+        self.idle = false;
         match message {
             Message::Read(baton) => {
                 let answer = self.product(turn, false);
                 turn.answer(baton, Ok(answer));
             }
-            Message::Propose { spec, context, baton } => {
-                self.decide(&Command::Propose(spec), context, baton, turn);
-            }
-            Message::Archive { context, baton } => {
-                self.decide(&Command::Archive, context, baton, turn);
+            Message::Admin { .. } if turn.is_resting() => turn.tell::<Self>(self.id, message),
+            Message::Admin { command, context, baton } => {
+                self.decide(&command, context, baton, turn);
             }
             Message::SkuAnswered { sku, revision, result } => {
                 self.sku_answered(&sku, revision, result, turn);
             }
         }
+    }
+
+    fn nudged(&mut self, rest: bool, _: &mut Turn<Self>) {
+        self.idle = rest;
     }
 
     fn settle(&mut self, turn: &mut Turn<Self>) {
@@ -120,7 +120,9 @@ impl Role for Actor {
     }
 
     fn may_rest(&self, state: &State) -> bool {
-        self.callers.is_empty() && state.obligations().is_empty()
+        let done = self.callers.is_empty() && state.obligations().is_empty();
+        // Nobody's id is nobody's reason to stay.
+        done && (self.idle || state.spec().is_none())
     }
 }
 
@@ -153,15 +155,15 @@ impl Actor {
 
     fn ask_skus(&mut self, owed: Obligation, turn: &mut Turn<Self>) {
         let wishes = wishes(turn.state(), owed);
+        let (product, revision) = (self.id, turn.state().revision());
         let asked = match &mut self.gather {
-            Some(gather) if gather.what == owed => gather.overdue(turn.now()),
+            Some(gather) if gather.what == (owed, revision) => gather.overdue(turn.now()),
             _ => {
                 let skus: Vec<Sku> = wishes.iter().map(|(sku, _)| sku.clone()).collect();
-                self.gather = Some(Gather::new(owed, skus.clone(), turn.now()));
+                self.gather = Some(Gather::new((owed, revision), skus.clone(), turn.now()));
                 skus
             }
         };
-        let (product, revision) = (self.id, turn.state().revision());
         for (sku, wish) in wishes.into_iter().filter(|(sku, _)| asked.contains(sku)) {
             let message = sku::Message::ForProduct { product, revision, wish };
             turn.tell::<sku::Actor>(sku, message);
@@ -188,7 +190,7 @@ impl Actor {
         let Some(gather) = self.gather.take_if(|gather| gather.complete()) else { return };
         let revision = turn.state().revision();
         let taken = gather.refused().first().map(|(sku, _)| sku.clone());
-        let command = match gather.what {
+        let command = match gather.what.0 {
             Obligation::Claim => {
                 self.rejected.clone_from(&taken);
                 Command::RecordClaims { revision, taken }

@@ -111,7 +111,6 @@ pub struct Live<R: Role> {
     turn: Turn<R>,
     /// What the timekeeper knows of this entity.
     noted: Option<Time>,
-    resting: bool,
     newborn: bool,
 }
 
@@ -158,7 +157,7 @@ where
         };
         let turn = Turn::new(system.clone(), id.entity(), entity);
         let role = R::new(id.clone(), system, incarnation);
-        Ok(Ok(Box::new(Live { id, role, turn, noted: None, resting: false, newborn })))
+        Ok(Ok(Box::new(Live { id, role, turn, noted: None, newborn })))
     }
 
     /// What a successor does before its first message. Not in `pre_start`: whoever fails there
@@ -189,8 +188,8 @@ where
             }
         };
         live.take(Some(message))?;
-        if !live.resting && live.role.may_rest(live.turn.state()) {
-            live.resting = true;
+        if !live.turn.is_resting() && live.role.may_rest(live.turn.state()) {
+            live.turn.rest();
             go(&myself)?;
         }
         Ok(())

@@ -161,6 +161,16 @@ uuid_id!(
     CommandId, "cmd_"
 );
 
+impl ProductId {
+    /// The product of this handle, now and for ever: whoever names it first has it.
+    #[must_use]
+    pub fn of_handle(handle: &str) -> ProductId {
+        /// What ids of handles are counted from; any other number would do, but for ever.
+        const HANDLES: Uuid = Uuid::from_u128(0x5d7c_3a0e_8f1b_4b62_9e44_d1f0_6a27_c835);
+        ProductId(Uuid::new_v5(&HANDLES, handle.as_bytes()))
+    }
+}
+
 impl OrderId {
     /// The order that `cart` makes when `command` checks it out for the `attempt`th time.
     #[must_use]
@@ -336,6 +346,13 @@ mod tests {
         assert_eq!(EntityId::from(order).routing_key(), EntityId::from(cart).routing_key());
         assert_ne!(order, OrderId::of(cart, command, 1));
         assert_eq!(order, OrderId::of(cart, command, 0));
+    }
+
+    #[test]
+    fn a_handle_is_the_same_product_for_ever() {
+        let tee = ProductId::of_handle("tee").to_string();
+        assert_eq!(tee, "prod_89c4db2cba345bfa8c10e87b904b8208");
+        assert_ne!(tee, ProductId::of_handle("teé").to_string());
     }
 
     #[test]

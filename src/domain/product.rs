@@ -3,96 +3,38 @@
 //! A change is proposed first and adopted once every new SKU has agreed to belong here, so a SKU
 //! never has two products. Invariant: what shoppers see is the last adopted revision.
 
+mod spec;
+
 #[cfg(test)]
 mod tests;
 
+pub use spec::{Spec, Variant, category, is_handle};
+
 use super::{
-    CommandId, Kind, Money, Sku, Time,
+    CommandId, Kind, Sku, Time,
     machine::{self, Context, Machine},
     sku::MAX_UNITS,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// One SKU of a product.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variant {
-    /// Its code.
-    pub sku: Sku,
-    /// What tells it from its siblings.
-    pub title: String,
-    /// The list price of one unit.
-    pub price: Money,
-    /// What it cost before, or costs elsewhere; of the currency of `price`.
-    #[serde(default)]
-    pub compare_at: Option<Money>,
-    /// Its value of each of the product's options, in their order.
-    #[serde(default)]
-    pub options: Vec<String>,
-    /// GTIN, EAN, ISBN or the like; empty for none.
-    #[serde(default)]
-    pub barcode: String,
-    /// The address of a picture of this one.
-    #[serde(default)]
-    pub image: Option<String>,
-    /// Of one unit, in grams.
-    pub weight_g: u32,
-    /// Received when the SKU is first listed; later revisions don't count it.
-    pub units: u64,
-}
-
-/// All that an admin says of a product.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spec {
-    /// A name for addresses and files, unique in the shop and for ever; empty for none.
-    #[serde(default)]
-    pub handle: String,
-    /// What shoppers read.
-    pub title: String,
-    /// Longer text: HTML that needs no cleaning any more.
-    pub description: String,
-    /// Who makes it; empty for nobody in particular.
-    #[serde(default)]
-    pub vendor: String,
-    /// Its place in the tree of categories, from the root: `Apparel > Shirts`; empty for none.
-    pub category: String,
-    /// Any number of words.
-    pub tags: Vec<String>,
-    /// Addresses of pictures.
-    pub images: Vec<String>,
-    /// What a picture shows, by its address.
-    #[serde(default)]
-    pub image_alts: BTreeMap<String, String>,
-    /// What tells the variants apart, such as size and colour.
-    #[serde(default)]
-    pub options: Vec<String>,
-    /// At least one, no SKU twice.
-    pub variants: Vec<Variant>,
-}
-
-impl Variant {
-    /// A variant that has nothing but a code, a title and a price.
-    #[must_use]
-    pub fn new(sku: Sku, title: impl Into<String>, price: Money) -> Variant {
-        let (title, barcode) = (title.into(), String::new());
-        let (compare_at, options, image) = (None, vec![], None);
-        Variant { sku, title, price, compare_at, options, barcode, image, weight_g: 0, units: 0 }
-    }
-}
+use std::collections::BTreeSet;
 
 /// What can be asked of a product.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Be like this from now on.
-    Propose(Box<Spec>),
+    /// Begin, like this.
+    Make(Box<Spec>),
+    /// Be like this from now on, if shoppers still see revision `at`.
+    Propose { spec: Box<Spec>, at: Option<u64> },
     /// Every new SKU agreed, or one belongs to another product.
     RecordClaims { revision: u64, taken: Option<Sku> },
     /// Every claimed SKU of a rejected proposal is let go.
     RecordUnclaimed { revision: u64 },
     /// Every SKU knows title and price of the revision, or that it is delisted.
     RecordListed { revision: u64 },
-    /// Sell it no more.
-    Archive,
+    /// Sell it no more, if shoppers still see revision `at`.
+    Archive { at: Option<u64> },
+    /// Sell it again, if shoppers still see revision `at`.
+    Restore { at: Option<u64> },
 }
 
 /// What happened to a product.
@@ -104,6 +46,7 @@ pub enum Event {
     Unclaimed { revision: u64 },
     Listed { revision: u64 },
     Archived { revision: u64 },
+    Restored { revision: u64 },
 }
 
 impl machine::Event for Event {
@@ -115,6 +58,12 @@ impl machine::Event for Event {
 pub enum Refusal {
     /// It never was.
     UnknownProduct,
+    /// There is one already.
+    Taken,
+    /// It has another handle.
+    OtherHandle,
+    /// It has changed since.
+    Stale,
     /// It is archived.
     Archived,
     /// Another change is on its way.
@@ -138,6 +87,9 @@ pub enum Obligation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     revision: u64,
+    /// The revision that made what shoppers see.
+    #[serde(default)]
+    shown: u64,
     adopted: Option<Box<Spec>>,
     proposed: Option<Box<Spec>>,
     /// Which command proposed it.
@@ -154,6 +106,11 @@ impl State {
     /// The revision that is adopted or proposed last; grows with each change.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The revision that shoppers see: of the last change that came through.
+    pub fn shown(&self) -> u64 {
+        self.shown
     }
 
     /// What shoppers see; `None` for a product that never was.
@@ -214,15 +171,8 @@ impl Machine for State {
     fn decide(&self, command: &Command, _: &Context) -> Result<Vec<Event>, Refusal> {
         let revision = self.revision;
         match command {
-            Command::Propose(_) if self.archived => Err(Refusal::Archived),
-            Command::Propose(_) if self.proposed.is_some() => Err(Refusal::Busy),
-            Command::Propose(spec) if self.adopted.as_ref() == Some(spec) => Ok(vec![]),
-            // A SKU would refuse to list it, and the listing be owed for ever.
-            Command::Propose(spec) if !in_range(spec) => Err(Refusal::OutOfRange),
-            Command::Propose(spec) => {
-                let revision = revision.saturating_add(1);
-                Ok(vec![Event::Proposed { revision, spec: spec.clone() }])
-            }
+            Command::Make(spec) => self.make(spec),
+            Command::Propose { spec, at } => self.change(spec, *at),
             Command::RecordClaims { revision: of, .. }
             | Command::RecordUnclaimed { revision: of }
             | Command::RecordListed { revision: of }
@@ -242,10 +192,8 @@ impl Machine for State {
             }
             Command::RecordListed { .. } if self.listing => Ok(vec![Event::Listed { revision }]),
             Command::RecordUnclaimed { .. } | Command::RecordListed { .. } => Ok(vec![]),
-            Command::Archive if self.adopted.is_none() => Err(Refusal::UnknownProduct),
-            Command::Archive if self.archived => Ok(vec![]),
-            Command::Archive if self.proposed.is_some() => Err(Refusal::Busy),
-            Command::Archive => Ok(vec![Event::Archived { revision: revision.saturating_add(1) }]),
+            Command::Archive { at } => self.archive(*at),
+            Command::Restore { at } => self.restore(*at),
         }
     }
 
@@ -256,18 +204,18 @@ impl Machine for State {
                 self.proposed = Some(spec.clone());
                 self.proposed_by = Some(context.command);
             }
-            Event::Adopted { .. } => self.adopt(context.now),
+            Event::Adopted { revision } => {
+                self.shown = *revision;
+                self.adopt(context.now);
+            }
             Event::Rejected { .. } => self.rejected = true,
             Event::Unclaimed { .. } => {
                 (self.proposed, self.proposed_by) = (None, None);
                 self.rejected = false;
             }
             Event::Listed { .. } => self.listing = false,
-            Event::Archived { revision } => {
-                self.revision = *revision;
-                self.archived = true;
-                self.listing = true;
-            }
+            Event::Archived { revision } => self.shelve(*revision, true),
+            Event::Restored { revision } => self.shelve(*revision, false),
         }
     }
 
@@ -292,6 +240,67 @@ impl Machine for State {
 }
 
 impl State {
+    /// What there is, if it is what the caller has in mind.
+    fn seen(&self, at: Option<u64>) -> Result<&Spec, Refusal> {
+        let adopted = self.spec().ok_or(Refusal::UnknownProduct)?;
+        if at.is_some_and(|at| at != self.shown) { Err(Refusal::Stale) } else { Ok(adopted) }
+    }
+
+    fn make(&self, spec: &Spec) -> Result<Vec<Event>, Refusal> {
+        match self.spec() {
+            // The key of a product without a handle, long forgotten.
+            Some(same) if spec.handle.is_empty() && !self.archived && same == spec => Ok(vec![]),
+            Some(_) => Err(Refusal::Taken),
+            None => self.propose(spec.clone()),
+        }
+    }
+
+    fn change(&self, spec: &Spec, at: Option<u64>) -> Result<Vec<Event>, Refusal> {
+        let adopted = self.seen(at)?;
+        if !spec.handle.is_empty() && spec.handle != adopted.handle {
+            return Err(Refusal::OtherHandle);
+        }
+        let next = spec.after(adopted);
+        if self.archived {
+            return Err(Refusal::Archived);
+        }
+        let same = self.proposed.is_none() && next == *adopted;
+        if same { Ok(vec![]) } else { self.propose(next) }
+    }
+
+    fn propose(&self, spec: Spec) -> Result<Vec<Event>, Refusal> {
+        if self.proposed.is_some() {
+            return Err(Refusal::Busy);
+        }
+        // A SKU would refuse to list it, and the listing be owed for ever.
+        if !in_range(&spec) {
+            return Err(Refusal::OutOfRange);
+        }
+        let revision = self.revision.saturating_add(1);
+        Ok(vec![Event::Proposed { revision, spec: Box::new(spec) }])
+    }
+
+    fn archive(&self, at: Option<u64>) -> Result<Vec<Event>, Refusal> {
+        self.seen(at)?;
+        if self.proposed.is_some() {
+            return Err(Refusal::Busy);
+        }
+        let revision = self.revision.saturating_add(1);
+        Ok(if self.archived { vec![] } else { vec![Event::Archived { revision }] })
+    }
+
+    fn restore(&self, at: Option<u64>) -> Result<Vec<Event>, Refusal> {
+        self.seen(at)?;
+        let revision = self.revision.saturating_add(1);
+        Ok(if self.archived { vec![Event::Restored { revision }] } else { vec![] })
+    }
+
+    fn shelve(&mut self, revision: u64, archived: bool) {
+        (self.revision, self.shown) = (revision, revision);
+        self.archived = archived;
+        self.listing = true;
+    }
+
     fn adopt(&mut self, now: Time) {
         self.proposed_by = None;
         let Some(next) = self.proposed.take() else { return };

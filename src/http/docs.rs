@@ -4,15 +4,17 @@
 //! works where there is no network.
 
 use super::{
-    Door,
+    Door, etag,
     extract::Call,
     openapi,
     problem::{Code, Problem},
     reply::Answer,
 };
 use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{
+        HeaderMap, HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
+    },
     response::Response,
 };
 use bytes::Bytes;
@@ -31,7 +33,7 @@ struct Served {
 static DOCUMENT: LazyLock<Served> = LazyLock::new(|| {
     // String keys only, so this can't fail.
     let bytes = Bytes::from(serde_json::to_vec(&openapi::document()).unwrap_or_default());
-    let etag = etag_of(&bytes);
+    let etag = etag::of(None, &bytes);
     Served { bytes, etag }
 });
 
@@ -48,7 +50,7 @@ pub(super) async fn page(_: Door, call: Call) -> Answer {
     let page = String::from_utf8_lossy(&page)
         .replace("\"./", "\"docs/")
         .replace("\"index.css", "\"docs/index.css");
-    let etag = etag_of(page.as_bytes());
+    let etag = etag::of(None, page.as_bytes());
     Ok(cached(call.headers(), "text/html; charset=utf-8", page.into(), etag))
 }
 
@@ -56,7 +58,7 @@ pub(super) async fn page(_: Door, call: Call) -> Answer {
 pub(super) async fn asset(_: Door, mut call: Call) -> Answer {
     let name: String = call.id().await?;
     let (media, bytes) = file(&name)?;
-    let etag = etag_of(&bytes);
+    let etag = etag::of(None, &bytes);
     Ok(cached(call.headers(), &media, bytes, etag))
 }
 
@@ -78,25 +80,12 @@ fn file(name: &str) -> Result<(String, Bytes), Problem> {
     }
 }
 
-fn etag_of(bytes: &[u8]) -> HeaderValue {
-    let hash = blake3::hash(bytes).to_hex();
-    let etag = format!("\"{}\"", hash.get(..32).unwrap_or_default());
-    HeaderValue::try_from(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
-}
-
 /// An answer that a client may keep, and asks about before it uses it again.
 fn cached(asked: &HeaderMap, media: &str, bytes: Bytes, etag: HeaderValue) -> Response {
-    let known = asked.get_all(header::IF_NONE_MATCH).iter().any(|names| {
-        let names = names.to_str().unwrap_or_default().split(',').map(str::trim);
-        names.map(|name| name.trim_start_matches("W/")).any(|name| name == "*" || name == etag)
-    });
-    let mut response = Response::new(if known { Body::empty() } else { bytes.into() });
-    if known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else if let Ok(media) = HeaderValue::from_str(media) {
-        response.headers_mut().insert(header::CONTENT_TYPE, media);
-    }
-    response.headers_mut().insert(header::ETAG, etag);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+    let mut response = Response::new(bytes.into());
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::from_str(media).ok().map(|media| (CONTENT_TYPE, media)));
+    headers.insert(ETAG, etag);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    etag::unless_known(asked, response)
 }

@@ -9,7 +9,7 @@ pub use objects::read;
 
 use super::problem::{Code, Problem};
 use crate::{
-    domain::{EntityId, OrderId, ProductId, Sku},
+    domain::{EntityId, OrderId, ProductId, Sku, product::is_handle},
     shop::Key,
 };
 use axum::{
@@ -150,8 +150,10 @@ impl Named for OrderId {
 }
 
 impl Named for ProductId {
+    /// The id, or the handle, which no id looks like.
     fn named(text: &str) -> Option<Self> {
-        ProductId::parse(text)
+        let of_handle = || is_handle(text).then(|| ProductId::of_handle(text));
+        ProductId::parse(text).or_else(of_handle)
     }
 }
 

@@ -69,10 +69,12 @@ codes! {
     MixedCurrencies CONFLICT "mixed-currencies" "The currencies differ";
     TooMuch CONFLICT "too-much" "More than the shop can hold";
     SkuTaken CONFLICT "sku-taken" "The SKU belongs to another product";
+    HandleTaken CONFLICT "handle-taken" "The handle names another product";
     WouldGoNegative CONFLICT "would-go-negative" "Fewer units are there than should go";
     NotForSale CONFLICT "not-for-sale" "It is archived";
     TooLate CONFLICT "too-late" "The order has left the house";
     InProgress CONFLICT "in-progress" "The first command is still on its way";
+    PreconditionFailed PRECONDITION_FAILED "precondition-failed" "It has changed since it was read";
     TooLarge PAYLOAD_TOO_LARGE "too-large" "The body is too large";
     NotJson UNSUPPORTED_MEDIA_TYPE "not-json" "The body is not JSON";
     Invalid UNPROCESSABLE_ENTITY "invalid" "A value is not what it must be";
@@ -99,6 +101,8 @@ struct Hints {
     field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sku: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 /// An answer that says why not.
@@ -216,10 +220,11 @@ impl From<Error> for Problem {
             Error::Order(order::Refusal::TooLate) => {
                 Problem::new(Code::TooLate, "it was shipped; send it back instead")
             }
-            Error::Product(product::Refusal::UnknownProduct) => not_found("product"),
-            Error::Product(product::Refusal::Archived) => archived(),
-            Error::Product(product::Refusal::OutOfRange) => out_of_range(),
-            Error::Product(product::Refusal::Busy) => Fault::InProgress.into(),
+            Error::Product(refusal) => refusal.into(),
+            Error::HandleTaken(id) => {
+                let problem = Problem::new(Code::HandleTaken, format!("{id} has this handle"));
+                problem.with(|hints| hints.id = Some(id.to_string()))
+            }
             Error::SkuTaken(sku) => {
                 let problem = Problem::new(Code::SkuTaken, format!("{sku} is taken"));
                 problem.with(|hints| hints.sku = Some(sku))
@@ -234,6 +239,25 @@ impl From<Error> for Problem {
                 tracing::error!(%why, "the store failed under a request");
                 Problem::new(Code::Unavailable, "the store failed; repeat with the same key")
             }
+        }
+    }
+}
+
+impl From<product::Refusal> for Problem {
+    fn from(refusal: product::Refusal) -> Problem {
+        use product::Refusal;
+        match refusal {
+            Refusal::UnknownProduct => not_found("product"),
+            Refusal::Taken => Problem::new(Code::HandleTaken, "another product has this handle"),
+            Refusal::OtherHandle => {
+                Problem::invalid("/handle", "must be the one it has, or left out: it stays")
+            }
+            Refusal::Stale => {
+                Problem::new(Code::PreconditionFailed, "read it again and change what you find")
+            }
+            Refusal::Archived => archived(),
+            Refusal::Busy => Fault::InProgress.into(),
+            Refusal::OutOfRange => out_of_range(),
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn map() -> Map {
             put("update", products::update, say::products::update),
             delete("archive", products::archive, say::products::archive),
         ])
+        .at("/api/products/{id}/restore", [post("restore", products::restore, say::products::restore)])
         .at("/api/inventory/{sku}", [read(inventory::read, say::inventory::read)])
         .at("/api/inventory/{sku}/movements", [read(inventory::movements, say::inventory::movements)])
         .at("/api/inventory/{sku}/receipts", [post("receive", inventory::receive, say::inventory::receive)])

@@ -1,75 +1,102 @@
 //! What an admin does with products.
+//!
+//! Invariant: a spec is tidied and checked here, before any actor hears of it, so every way into
+//! the catalogue is the same.
+
+mod check;
+mod tidy;
 
 use super::{Error, Key, Shop};
 use crate::{
-    actors::{Fault, product},
+    actors::{
+        Fault,
+        product::{self, Denied},
+    },
     domain::{
         By, ProductId,
-        product::{Refusal, Spec},
-        sku::MAX_UNITS,
+        product::{Command, Refusal, Spec},
     },
 };
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
+pub use self::check::{
+    MAX_ALT, MAX_AMOUNT_MINOR, MAX_CATEGORY, MAX_LEVELS, MAX_NAME, MAX_TITLE, MAX_VARIANT_TITLE,
+    MAX_VARIANTS,
+};
 pub use crate::actors::product::Product;
 
-/// Most variants of one product.
-pub const MAX_VARIANTS: usize = 200;
-
-/// Longest title of a variant, in characters: every line of a cart carries it.
-pub const MAX_VARIANT_TITLE: usize = 300;
-
-/// The longest title of a product, in characters.
-pub const MAX_TITLE: usize = 500;
-
-/// The most that a unit may cost, in minor units: a line of a cart never overflows, and any
-/// language can read it exactly.
-pub const MAX_AMOUNT_MINOR: i64 = 1_000_000_000_000;
-
 impl Shop {
-    /// Makes a product; its SKUs can be bought when this returns.
+    /// Makes a product; its SKUs can be bought when this returns. Its handle, if it has one, names
+    /// it for ever.
     ///
     /// # Errors
-    /// The spec is malformed, or a SKU belongs to another product.
+    /// The spec is malformed, a SKU belongs to another product, or the handle names one already.
     pub async fn create_product(&self, spec: Spec, key: Option<Key<'_>>) -> Result<Product, Error> {
-        check(&spec)?;
+        let spec = accepted(spec)?;
         let context = self.context(By::Admin, key.as_ref());
-        // The same key means the same product.
-        let id = ProductId(Uuid::new_v5(&context.command.0, b"product"));
-        let spec = Box::new(spec);
-        let message = |baton| product::Message::Propose { spec, context, baton };
-        Ok(self.ask::<product::Actor, _>(id, message).await??)
+        let id = if spec.handle.is_empty() {
+            // The same key means the same product.
+            ProductId(Uuid::new_v5(&context.command.0, b"product"))
+        } else {
+            ProductId::of_handle(&spec.handle)
+        };
+        let named = !spec.handle.is_empty();
+        let command = Command::Make(Box::new(spec));
+        let message = |baton| product::Message::Admin { command, context, baton };
+        match self.ask::<product::Actor, _>(id, message).await? {
+            Err(Denied::Product(Refusal::Taken)) if named => Err(Error::HandleTaken(id)),
+            // It was made with this key, and has changed since.
+            Err(Denied::Product(Refusal::Taken)) => Err(Fault::KeyMismatch.into()),
+            answer => Ok(answer?),
+        }
     }
 
-    /// Changes a product; `units` of variants that are known already don't count.
+    /// Changes a product, only if shoppers still see revision `at` where one is named; `units` of
+    /// variants that are known already don't count.
     ///
     /// # Errors
-    /// The spec is malformed, a SKU belongs to another product, or there is no such product.
+    /// The spec is malformed, a SKU belongs to another product, there is no such product, or it
+    /// has changed since `at`.
     pub async fn update_product(
         &self,
         id: ProductId,
         spec: Spec,
+        at: Option<u64>,
         key: Option<Key<'_>>,
     ) -> Result<Product, Error> {
-        check(&spec)?;
-        self.product(id).await?;
-        let context = self.context(By::Admin, key.as_ref());
-        let spec = Box::new(spec);
-        let message = |baton| product::Message::Propose { spec, context, baton };
-        match self.ask::<product::Actor, _>(id, message).await? {
-            Err(product::Denied::Product(Refusal::Busy)) => Err(Fault::InProgress.into()),
-            answer => Ok(answer?),
-        }
+        let spec = Box::new(accepted(spec)?);
+        self.change_product(id, Command::Propose { spec, at }, key).await
     }
 
     /// Sells a product no more; what is reserved stands.
     ///
     /// # Errors
-    /// There is no such product.
-    pub async fn archive_product(&self, id: ProductId) -> Result<Product, Error> {
-        let context = self.context(By::Admin, None);
-        let message = |baton| product::Message::Archive { context, baton };
+    /// There is no such product, or it has changed since `at`.
+    pub async fn archive_product(&self, id: ProductId, at: Option<u64>) -> Result<Product, Error> {
+        self.change_product(id, Command::Archive { at }, None).await
+    }
+
+    /// Sells an archived product again.
+    ///
+    /// # Errors
+    /// There is no such product, or it has changed since `at`.
+    pub async fn restore_product(
+        &self,
+        id: ProductId,
+        at: Option<u64>,
+        key: Option<Key<'_>>,
+    ) -> Result<Product, Error> {
+        self.change_product(id, Command::Restore { at }, key).await
+    }
+
+    async fn change_product(
+        &self,
+        id: ProductId,
+        command: Command,
+        key: Option<Key<'_>>,
+    ) -> Result<Product, Error> {
+        let context = self.context(By::Admin, key.as_ref());
+        let message = |baton| product::Message::Admin { command, context, baton };
         Ok(self.ask::<product::Actor, _>(id, message).await??)
     }
 
@@ -82,39 +109,8 @@ impl Shop {
     }
 }
 
-fn check(spec: &Spec) -> Result<(), Error> {
-    if spec.title.trim().is_empty() || spec.title.chars().nth(MAX_TITLE).is_some() {
-        let why = format!("must have 1 to {MAX_TITLE} characters");
-        return Err(Error::invalid("/title", why));
-    }
-    if spec.variants.is_empty() || spec.variants.len() > MAX_VARIANTS {
-        return Err(Error::invalid("/variants", format!("must be 1 to {MAX_VARIANTS}")));
-    }
-    let mut skus = BTreeSet::new();
-    let currency = spec.variants.first().map(|variant| variant.price.currency);
-    for (index, variant) in spec.variants.iter().enumerate() {
-        let field = |name: &str| format!("/variants/{index}/{name}");
-        if !skus.insert(&variant.sku) {
-            return Err(Error::invalid(field("sku"), "comes twice"));
-        }
-        if variant.title.chars().nth(MAX_VARIANT_TITLE).is_some() {
-            let why = format!("must have at most {MAX_VARIANT_TITLE} characters");
-            return Err(Error::invalid(field("title"), why));
-        }
-        let prices = [("price", Some(variant.price)), ("compare_at", variant.compare_at)];
-        for (name, price) in prices {
-            let amount = price.map_or(0, |price| price.amount_minor);
-            if !(0..=MAX_AMOUNT_MINOR).contains(&amount) {
-                let why = format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}");
-                return Err(Error::invalid(field(&format!("{name}/amount_minor")), why));
-            }
-        }
-        if Some(variant.price.currency) != currency {
-            return Err(Error::invalid(field("price/currency"), "must be that of its siblings"));
-        }
-        if variant.units > MAX_UNITS {
-            return Err(Error::invalid(field("units"), format!("must be at most {MAX_UNITS}")));
-        }
-    }
-    Ok(())
+fn accepted(spec: Spec) -> Result<Spec, Error> {
+    let spec = tidy::tidy(spec)?;
+    check::check(&spec)?;
+    Ok(spec)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     actors::{Fault, cart, product},
-    domain::{order, sku},
+    domain::{ProductId, order, sku},
 };
 
 /// Why not.
@@ -23,6 +23,9 @@ pub enum Error {
     /// The SKU belongs to another product.
     #[error("{0} belongs to another product")]
     SkuTaken(String),
+    /// The handle names this product already.
+    #[error("the handle names {0} already")]
+    HandleTaken(ProductId),
     /// Nothing has this id.
     #[error("there is no such {0}")]
     NotFound(&'static str),

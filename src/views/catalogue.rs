@@ -38,8 +38,10 @@ pub struct Product {
     pub id: ProductId,
     /// When its first revision was adopted.
     pub created_at: Time,
-    /// The revision that is adopted.
+    /// The revision that shoppers see.
     pub revision: u64,
+    /// Not sold any more.
+    pub archived: bool,
     /// What it says.
     pub spec: Spec,
 }
@@ -90,8 +92,9 @@ fn fold_one(store: &dyn StateStore, entry: &EntryRef<'_>, event: &Event) -> Resu
     if let Some(created_at) = known.state.created_at() {
         let key = [&[LISTED], created_at.0.max(0).to_be_bytes().as_slice(), entry.id].concat();
         match (event, known.state.spec()) {
-            (Event::Adopted { revision }, Some(spec)) => {
-                let product = Product { id, created_at, revision: *revision, spec: spec.clone() };
+            (Event::Adopted { revision } | Event::Restored { revision }, Some(spec)) => {
+                let (revision, spec) = (*revision, spec.clone());
+                let product = Product { id, created_at, revision, archived: false, spec };
                 store.put(Tree::Catalogue, &key, &rmp_serde::to_vec_named(&product)?)?;
             }
             (Event::Archived { .. }, _) => store.delete(Tree::Catalogue, &key)?,

@@ -7,9 +7,9 @@
 use crate::{
     scribe::Scribe,
     shopping::{
-        Cart, HOUR_MS, IDLE_MS, MINUTE_MS, Order, Product, Stock, TTL_MS, approve, check_out,
-        commit, forget, give_back, nothing_to_void, place, record, reopen, reserve, sell, sku,
-        spec, usd,
+        Cart, HOUR_MS, IDLE_MS, MINUTE_MS, Order, Product, Stock, TTL_MS, approve, archive,
+        check_out, commit, forget, give_back, nothing_to_void, place, record, reopen, reserve,
+        restore, sell, sku, spec, usd,
     },
 };
 use doorbuster::domain::{
@@ -81,7 +81,7 @@ impl Stage {
         (cart, order)
     }
 
-    /// Two products that are for sale, one that is archived, one that wanted another's SKU.
+    /// Two products that are for sale, one that is archived for the second time, one that wanted another's SKU.
     fn catalogue(&mut self) -> [Stock; 2] {
         let [mut tee, mut cap, mut old, mut mug] =
             ["TEE", "CAP", "OLD", "MUG"].map(|code| Stock::new(sku(code)));
@@ -91,13 +91,12 @@ impl Stage {
         sell(scribe, &mut cap, second, 3);
 
         let mut product = sell(scribe, &mut old, third, 0);
-        let by = By::Product(third);
-        scribe.tell(&mut product, By::Admin, product::Command::Archive);
-        scribe.tell(&mut old, by, Command::Delist { product: third, revision: 2 });
-        scribe.tell(&mut product, by, product::Command::RecordListed { revision: 2 });
+        archive(scribe, &mut product, &mut old, 2);
+        restore(scribe, &mut product, &mut old, 3);
+        archive(scribe, &mut product, &mut old, 4);
 
         let (by, mut grabs) = (By::Product(fourth), Product::new(fourth));
-        let proposal = product::Command::Propose(spec("Grab", &["MUG", "TEE"], 1));
+        let proposal = product::Command::Make(spec("Grab", &["MUG", "TEE"], 1));
         scribe.tell(&mut grabs, By::Admin, proposal);
         scribe.tell(&mut mug, by, Command::Claim { product: fourth });
         let taken = Some(tee.code());

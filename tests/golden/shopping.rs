@@ -59,6 +59,13 @@ impl Actor<sku::State> {
     }
 }
 
+impl Actor<product::State> {
+    fn by(&self) -> (ProductId, By) {
+        let EntityId::Product(id) = self.id else { unreachable!("a product has a product's id") };
+        (id, By::Product(id))
+    }
+}
+
 impl Actor<cart::State> {
     pub(crate) fn name(&self) -> CartId {
         let EntityId::Cart(id) = self.id else { unreachable!("a cart has a cart's id") };
@@ -85,7 +92,7 @@ impl Actor<order::State> {
 /// A product of one SKU.
 pub(crate) fn sell(scribe: &mut Scribe, stock: &mut Stock, id: ProductId, units: u64) -> Product {
     let (by, code, mut product) = (By::Product(id), stock.code(), Product::new(id));
-    let proposal = product::Command::Propose(spec("Thing", &[code.as_str()], units));
+    let proposal = product::Command::Make(spec("Thing", &[code.as_str()], units));
     scribe.tell_keyed(&mut product, By::Admin, proposal, Some(Fingerprint(7)));
     scribe.tell(stock, by, sku::Command::Claim { product: id });
     let claimed = product::Command::RecordClaims { revision: 1, taken: None };
@@ -95,6 +102,22 @@ pub(crate) fn sell(scribe: &mut Scribe, stock: &mut Stock, id: ProductId, units:
     scribe.tell(stock, by, list);
     scribe.tell(&mut product, by, product::Command::RecordListed { revision: 1 });
     product
+}
+
+pub(crate) fn archive(scribe: &mut Scribe, of: &mut Product, stock: &mut Stock, revision: u64) {
+    let (product, by) = of.by();
+    scribe.tell(of, By::Admin, product::Command::Archive { at: None });
+    scribe.tell(stock, by, sku::Command::Delist { product, revision });
+    scribe.tell(of, by, product::Command::RecordListed { revision });
+}
+
+pub(crate) fn restore(scribe: &mut Scribe, of: &mut Product, stock: &mut Stock, revision: u64) {
+    let ((product, by), code) = (of.by(), stock.code());
+    scribe.tell(of, By::Admin, product::Command::Restore { at: None });
+    let (title, price) = (format!("Thing: one {code}"), usd(1_999));
+    let list = sku::Command::List { product, revision, title, price, units: 0 };
+    scribe.tell(stock, by, list);
+    scribe.tell(of, by, product::Command::RecordListed { revision });
 }
 
 pub(crate) fn reserve(

@@ -47,6 +47,7 @@ pub struct Turn<R: Role> {
     told: Vec<Parcel>,
     /// Let go once it is durable.
     parcels: Vec<Parcel>,
+    resting: bool,
 }
 
 impl<R: Role> Turn<R> {
@@ -60,7 +61,19 @@ impl<R: Role> Turn<R> {
             decided: vec![],
             told: vec![],
             parcels: vec![],
+            resting: false,
         }
+    }
+
+    /// From now on the actor only empties its mailbox.
+    pub(super) fn rest(&mut self) {
+        self.resting = true;
+    }
+
+    /// Whether the actor ends once its mailbox is empty: a conversation that it began now would
+    /// be another's to end. What it tells itself waits for its successor.
+    pub fn is_resting(&self) -> bool {
+        self.resting
     }
 
     /// Begins the next message's work.

@@ -1,14 +1,15 @@
 //! What the document says of the catalogue.
 
-use super::Operation;
-use crate::{
-    domain::ProductId,
-    http::{
-        problem::Code,
-        products::{ProductBody, Written},
-    },
+use super::{
+    Operation,
+    schemas::{IdOrHandle, Revision, Text},
+};
+use crate::http::{
+    problem::Code,
+    products::{ProductBody, Written},
 };
 use serde_json::{Value, json};
+use utoipa::PartialSchema as _;
 
 pub(super) const TAG: &str = "Products";
 
@@ -59,13 +60,35 @@ fn example() -> Value {
             "free": 120,
         }],
         "archived": false,
+        "revision": 1,
         "created_at": "2026-05-01T10:00:00.000Z",
     })
 }
 
 fn one(operation: Operation) -> Operation {
-    let named = operation.path::<ProductId>("id", "The product.", ID);
+    let named = operation.path::<IdOrHandle>("id", "The product: its id, or its handle.", ID);
     named.refuses([Code::NotFound, Code::Quarantined])
+}
+
+const ETAG: &str = "Names this body, and in front of the `-` this revision.";
+
+/// A reader that has it already is told so.
+fn cached(operation: Operation) -> Operation {
+    operation
+        .header("ETag", ETAG)
+        .answer(304, "It is as it was.", "", Text::schema(), Value::Null)
+        .header("ETag", ETAG)
+        .hears::<Text>("If-None-Match", "The ETag of what is there already.", "\"0\"")
+}
+
+/// Something that an admin does to one of them.
+fn changing(operation: Operation) -> Operation {
+    let unless = "The ETag of what is to be changed: if it has another revision by now, it is not.";
+    one(operation.admin())
+        .hears::<Revision>("If-Match", unless, "*")
+        .gives::<ProductBody>(200, "The product as it is now.", example())
+        .header("ETag", ETAG)
+        .refuses([Code::PreconditionFailed, Code::Invalid])
 }
 
 pub(in crate::http) fn create() -> Operation {
@@ -76,11 +99,12 @@ pub(in crate::http) fn create() -> Operation {
         .takes::<Written>(written())
         .gives::<ProductBody>(201, "The product.", example())
         .header("Location", "Where the product can be read.")
+        .header("ETag", ETAG)
         .then("readProduct", "Read it.", &[("path.id", "$response.body#/id")])
         .then_send(
             "updateProduct",
             "Write it anew.",
-            &[("path.id", "$response.body#/id")],
+            &[("path.id", "$response.body#/id"), ("header.If-Match", "$response.header.ETag")],
             json!("$request.body"),
         )
         .then("archiveProduct", "Take it off sale.", &[("path.id", "$response.body#/id")])
@@ -97,39 +121,54 @@ pub(in crate::http) fn create() -> Operation {
             &[],
             json!({"sku": "$response.body#/variants/0/sku", "units": 1}),
         )
-        .refuses([Code::SkuTaken, Code::TooMuch, Code::Quarantined])
+        .refuses([Code::SkuTaken, Code::HandleTaken, Code::TooMuch, Code::Quarantined])
 }
 
 pub(in crate::http) fn list() -> Operation {
     let what = "What is on sale, newest first.";
-    Operation::new(TAG, "listProducts", "List products", what)
-        .lists::<ProductBody>("A page of the catalogue.", example())
-        .then("readProduct", "Read one.", &[("path.id", "$response.body#/items/0/id")])
-        .then_send(
-            "addToCart",
-            "Buy the first one.",
-            &[],
-            json!({"sku": "$response.body#/items/0/variants/0/sku", "units": 1}),
-        )
-        .then("listProducts", "Go on.", &[("query.cursor", "$response.body#/next")])
+    cached(
+        Operation::new(TAG, "listProducts", "List products", what)
+            .lists::<ProductBody>("A page of the catalogue.", example())
+            .then("readProduct", "Read one.", &[("path.id", "$response.body#/items/0/id")])
+            .then_send(
+                "addToCart",
+                "Buy the first one.",
+                &[],
+                json!({"sku": "$response.body#/items/0/variants/0/sku", "units": 1}),
+            )
+            .then("listProducts", "Go on.", &[("query.cursor", "$response.body#/next")]),
+    )
 }
 
 pub(in crate::http) fn read() -> Operation {
-    one(Operation::new(TAG, "readProduct", "Read a product", "Archived ones, too."))
-        .gives::<ProductBody>(200, "The product as it is now.", example())
+    cached(
+        one(Operation::new(TAG, "readProduct", "Read a product", "Archived ones, too."))
+            .gives::<ProductBody>(200, "The product as it is now.", example()),
+    )
 }
 
 pub(in crate::http) fn update() -> Operation {
     let what = "Replaces all of it. `units` are for new variants only: stock has its own ways.";
-    one(Operation::new(TAG, "updateProduct", "Write a product anew", what).admin())
+    changing(Operation::new(TAG, "updateProduct", "Write a product anew", what))
         .takes::<Written>(written())
-        .gives::<ProductBody>(200, "The product as it is now.", example())
-        .refuses([Code::SkuTaken, Code::NotForSale, Code::InProgress, Code::TooMuch])
+        .refuses([
+            Code::HandleTaken,
+            Code::SkuTaken,
+            Code::NotForSale,
+            Code::InProgress,
+            Code::TooMuch,
+        ])
 }
 
 pub(in crate::http) fn archive() -> Operation {
     let what = "Nobody can add it any more; reservations and orders stand. It can still be read.";
-    one(Operation::new(TAG, "archiveProduct", "Take a product off sale", what).admin())
-        .gives::<ProductBody>(200, "The product as it is now.", example())
+    changing(Operation::new(TAG, "archiveProduct", "Take a product off sale", what))
+        .then("restoreProduct", "Bring it back.", &[("path.id", "$response.body#/id")])
         .refuses([Code::InProgress])
+}
+
+pub(in crate::http) fn restore() -> Operation {
+    let what = "Its SKUs can be bought again.";
+    changing(Operation::new(TAG, "restoreProduct", "Put a product on sale again", what))
+        .keyed(false)
 }

@@ -14,7 +14,7 @@ use crate::{
     journal::Position,
     shop::{
         cart,
-        catalogue::MAX_AMOUNT_MINOR,
+        catalogue::{self, MAX_AMOUNT_MINOR},
         orders::{Address, Details, Gift, Payment as Means},
     },
     views::ledger::Movement,
@@ -273,8 +273,24 @@ shapes! {
     BuyerLimit => whole(1, u32::MAX.into());
     ReasonText => bounded(1, super::super::inventory::MAX_TEXT, ONE_LINE);
     LocationName => bounded(1, super::super::inventory::MAX_LOCATION, ONE_LINE);
-    ProductTitle => bounded(1, crate::shop::catalogue::MAX_TITLE, NOT_BLANK);
-    VariantTitle => text().max_length(Some(crate::shop::catalogue::MAX_VARIANT_TITLE));
+    ProductTitle => bounded(1, catalogue::MAX_TITLE, NOT_BLANK);
+    VariantTitle => text().max_length(Some(catalogue::MAX_VARIANT_TITLE));
+    Handle => text().max_length(Some(255)).description(Some(
+        "Digits, `-`, `_` and letters that are not upper case: names the product for ever.",
+    ));
+    IdOrHandle => text().min_length(Some(1));
+    Label => text().max_length(Some(catalogue::MAX_NAME));
+    Name => bounded(1, catalogue::MAX_NAME, NOT_BLANK);
+    Category => text().pattern(Some(format!(
+        "^[^>]{{0,{most}}}(>[^>]{{0,{most}}}){{0,{deeper}}}$",
+        most = catalogue::MAX_CATEGORY,
+        deeper = catalogue::MAX_LEVELS - 1,
+    ))).description(Some("A path such as `Apparel > Shirts`."));
+    Picture => bounded(1, 2_048, "^https?://")
+        .format(Some(SchemaFormat::Custom("uri".to_owned())))
+        .description(Some("An http or https address."));
+    Alt => text().max_length(Some(catalogue::MAX_ALT));
+    Revision => text().pattern(Some("^(\\*|(W/)?\"[0-9]{1,19}-[0-9A-Za-z]*\")$"));
     IdempotencyKey => text().min_length(Some(1)).max_length(Some(crate::shop::Key::MAX_BYTES));
     PageLimit => whole(1, 200).default(Some(json!(50)));
     Text => text();
