@@ -15,11 +15,11 @@ TOKEN = re.compile(r"(cart|ord)_[0-9a-f]{32}\.[0-9a-f]{32}")
 PLENTY = (f"PLENTY-{number}" for number in itertools.count())
 plenty = None
 
+ETAG = re.compile(r'\*|(W/)?"[0-9]{1,19}-[0-9A-Za-z]*"')
 HANDLE = re.compile(r"[a-z0-9_-]{1,200}")
 
-# Cursors that a page has given, and ETags.
+# Cursors that a page has given.
 given_cursors = set()
-given_etags = set()
 
 
 @schemathesis.auth(refresh_interval=None)
@@ -76,9 +76,9 @@ def before_call(context, case, kwargs):
     # A cursor is what a page before has given.
     if case.query and case.query.get("cursor") not in given_cursors:
         case.query.pop("cursor", None)
-    # A revision is what an answer before has named.
-    if case.headers and case.headers.get("If-Match") not in given_etags | {"*"}:
-        case.headers.pop("If-Match", None)
+    # A pattern with quotes is not always kept to in headers.
+    if case.headers and "If-Match" in case.headers and not ETAG.fullmatch(case.headers["If-Match"]):
+        case.headers["If-Match"] = "*"
     body = case.body if isinstance(case.body, dict) else {}
     # A sale closes after it opens, and a transfer leads elsewhere.
     if body.get("opens_at") and body.get("opens_at") >= body.get("closes_at", ""):
@@ -111,7 +111,6 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    given_etags.update(response.headers.get("etag", []))
     if response.status_code == 200 and "json" in response.headers.get("content-type", [""])[0]:
         body = response.json()
         if isinstance(body, dict) and body.get("next"):

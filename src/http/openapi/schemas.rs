@@ -80,6 +80,10 @@ const EMAIL: &str = concat!(
     "]+$",
 );
 
+/// An address of the web as it is mostly written; the server also reads odder ones.
+const ADDRESS: &str =
+    "^https?://([A-Za-z0-9-]+\\.)*[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,4})?([/?#][!-~]*)?$";
+
 /// Says how a type looks, under which name, and what it refers to.
 macro_rules! schemas {
     ($($type:ty, $name:expr $(, uses [$($inner:ty),+])? => $schema:expr;)*) => {$(
@@ -286,9 +290,7 @@ shapes! {
         most = catalogue::MAX_CATEGORY,
         deeper = catalogue::MAX_LEVELS - 1,
     ))).description(Some("A path such as `Apparel > Shirts`."));
-    Picture => bounded(1, 2_048, "^https?://")
-        .format(Some(SchemaFormat::Custom("uri".to_owned())))
-        .description(Some("An http or https address."));
+    Picture => bounded(1, 2_048, ADDRESS).description(Some("An http or https address."));
     Alt => text().max_length(Some(catalogue::MAX_ALT));
     Revision => text().pattern(Some("^(\\*|(W/)?\"[0-9]{1,19}-[0-9A-Za-z]*\")$"));
     IdempotencyKey => text().min_length(Some(1)).max_length(Some(crate::shop::Key::MAX_BYTES));
