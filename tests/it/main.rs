@@ -14,6 +14,7 @@ mod app;
 mod cart;
 mod checkout;
 mod command_line;
+mod documents;
 mod editing;
 mod inventory;
 mod live;
