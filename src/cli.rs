@@ -4,11 +4,14 @@
 //! is done, 1 something does not hold, 2 it could not be done.
 
 pub mod demo;
+pub mod export;
 pub mod log;
+mod room;
 pub mod serve;
 pub mod settings;
 
 use self::settings::{Flags, Settings};
+use crate::exchange::{self, import};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -39,11 +42,17 @@ enum Command {
     Rush(Box<crate::load::args::Args>),
     /// Re-read a stopped store from its first byte and check its books
     Verify(Stopped<crate::verify::Args>),
-    /// Take things out of a stopped store
-    Export(Stopped<crate::export::Args>),
+    /// Bring products in from a file, into a stopped store or a running server
+    Import(Stopped<import::Args>),
+    /// Take events, products or orders out
+    Export(Stopped<export::Args>),
+    /// Copy a store, also while its server sells
+    Backup(Stopped<crate::backup::Take>),
+    /// Make a store of a backup, then check its books
+    Restore(Stopped<crate::backup::Restore>),
 }
 
-/// A command for a stopped store: the one that a server with the same settings would open.
+/// A command for a store, mostly one at rest: the one that a server with the same settings would open.
 #[derive(Debug, clap::Args)]
 struct Stopped<A: clap::Args> {
     /// Folder of the store [default: data/store]
@@ -64,6 +73,8 @@ Examples:
       carts hold their units for a minute
   doorbuster config
       what is set, and where it comes from
+  doorbuster backup /backup/today
+      a copy of the store, while it sells; `doorbuster restore` makes a store of it
   doorbuster rush --shoppers 1000 --units 500
       1,000 shoppers race for 500 units of a new product
 
@@ -96,10 +107,40 @@ pub fn run() -> ExitCode {
         }),
         Command::Verify(Stopped { store, args }) => gather(&Flags::of_store(store))
             .map(|settings| crate::verify::run(&settings.store, &args)),
+        Command::Import(Stopped { store, args }) => {
+            gather(&Flags::of_store(store)).map(|settings| runtime.block_on(bring(settings, &args)))
+        }
         Command::Export(Stopped { store, args }) => gather(&Flags::of_store(store))
-            .map(|settings| crate::export::run(&settings.store, &args)),
+            .map(|settings| runtime.block_on(take_out(settings, &args))),
+        Command::Backup(Stopped { store, args }) => {
+            gather(&Flags::of_store(store)).map(|settings| {
+                let Settings { store, listen, admin_token, .. } = settings;
+                let home = crate::backup::Home { store, listen, admin_token };
+                runtime.block_on(crate::backup::take(&home, &args))
+            })
+        }
+        Command::Restore(Stopped { store, args }) => gather(&Flags::of_store(store))
+            .map(|settings| crate::backup::bring_back(&settings.store, &args)),
     };
     done.unwrap_or_else(|error| fail(&error.to_string()))
+}
+
+async fn bring(settings: Settings, args: &import::Args) -> ExitCode {
+    let options = serve::options(&settings);
+    let Settings { store, admin_token, .. } = settings;
+    let import::What::Products(products) = &args.what;
+    import::run(products, &store, admin_token, options).await
+}
+
+async fn take_out(settings: Settings, args: &export::Args) -> ExitCode {
+    let Settings { store, admin_token, .. } = settings;
+    match &args.what {
+        export::What::Events(events) => crate::export::run(&store, events),
+        export::What::Products(products) => {
+            exchange::export::products(products, &store, admin_token).await
+        }
+        export::What::Orders(orders) => exchange::export::orders(orders, &store, admin_token).await,
+    }
 }
 
 impl Cli {
@@ -137,6 +178,8 @@ mod tests {
             "doorbuster verify --json --config a.toml",
             "doorbuster export --config a.toml events",
             "doorbuster export events --from 5 --config a.toml --store there",
+            "doorbuster export products --config a.toml -o products.csv",
+            "doorbuster --config a.toml import products a.csv --dry-run --store there",
         ] {
             let cli = parse(line).unwrap();
             assert_eq!(cli.config.unwrap().to_str(), Some("a.toml"), "{line}");

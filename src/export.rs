@@ -14,24 +14,6 @@ use std::{
     process::ExitCode,
 };
 
-/// Takes things out of a stopped store.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    /// What to take out.
-    #[command(subcommand)]
-    pub what: What,
-}
-
-/// What can be taken out.
-#[derive(Clone, Debug, clap::Subcommand)]
-pub enum What {
-    /// The log, one JSON object per line: every event that ever happened, oldest first.
-    ///
-    /// Personal data and payment tokens are in it only as ciphertext. Exit code 2 when the store
-    /// can't be read: in use by a server, missing, or damaged.
-    Events(Events),
-}
-
 const EXAMPLES: &str = "\
 Examples:
   doorbuster export events > events.jsonl
@@ -101,8 +83,7 @@ struct Line<'a> {
 
 /// Runs the command on the store in `folder`.
 #[must_use]
-pub fn run(folder: &Path, args: &Args) -> ExitCode {
-    let What::Events(events) = &args.what;
+pub fn run(folder: &Path, events: &Events) -> ExitCode {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let written = write(folder, events, &mut out).and_then(|()| Ok(out.flush()?));
     match written {

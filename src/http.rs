@@ -4,12 +4,17 @@
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
 //! [`inventory`], [`live`] and [`operate`] are what stands there; `openapi` is what the document
 //! says of it, and `docs` serves that; [`problem`] says why not;
-//! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`middleware`] what goes
-//! around; [`server`] listens, says so while the shop opens, and drains. Invariant: every error that leaves is a problem with a
+//! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`cached`] and
+//! [`coding`] what makes catalogue reads cheap, [`middleware`] what goes
+//! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
+//! HTTP/1.1 or HTTP/2. Invariant: every error that leaves is a problem with a
 //! code, and whatever a client can make large or slow has a limit.
 
 pub mod auth;
+pub mod cached;
 pub mod cart;
+pub mod coding;
+mod connection;
 mod docs;
 pub mod etag;
 pub mod extract;
@@ -32,7 +37,7 @@ pub use operate::install_metrics;
 pub use router::router;
 pub use server::Server;
 
-use self::live::Frames;
+use self::{cached::Shelf, live::Frames};
 use crate::shop::Shop;
 use axum::http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -71,6 +76,7 @@ struct Inner {
     shop: Shop,
     settings: DoorSettings,
     frames: Frames,
+    shelf: Shelf,
     /// Requests that are not answered yet.
     under_way: AtomicUsize,
     sockets: AtomicUsize,
@@ -89,6 +95,7 @@ impl Door {
             shop,
             settings,
             frames: Frames::default(),
+            shelf: Shelf::default(),
             under_way: AtomicUsize::new(0),
             sockets: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
@@ -109,6 +116,10 @@ impl Door {
 
     fn frames(&self) -> &Frames {
         &self.0.frames
+    }
+
+    fn shelf(&self) -> &Shelf {
+        &self.0.shelf
     }
 
     /// Takes no new work from now on, and ends the sockets.

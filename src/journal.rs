@@ -3,9 +3,10 @@
 //!
 //! Reading order: [`position`], [`entry`] and [`batch`] are the bytes; [`log`] is what a shard's
 //! log promises, [`file`](mod@file) and [`memory`] keep the promise; [`keyring`] and [`secret`]
-//! hide personal data; [`layout`] says what lies where; [`state`] and [`checkpoint`] hold what can be rebuilt. Invariant of this
+//! hide personal data; [`layout`] says what lies where, [`backup`] copies it; [`state`] and [`checkpoint`] hold what can be rebuilt. Invariant of this
 //! folder: it imports `domain` and crates, and what it calls durable has been synced.
 
+pub mod backup;
 pub mod batch;
 pub mod checkpoint;
 pub mod codec;
@@ -28,6 +29,7 @@ pub mod state;
 mod conformance;
 mod cut;
 mod disk;
+mod fresh;
 #[cfg(test)]
 pub(crate) mod handmade;
 mod scan;

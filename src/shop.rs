@@ -7,6 +7,7 @@
 //! permit stays with the question, not with who asked: so the work inside is bounded whatever
 //! comes to the door, and however soon it leaves.
 
+mod backup;
 pub mod cart;
 pub mod catalogue;
 pub mod error;
@@ -28,7 +29,7 @@ use crate::{
         system::Knows,
     },
     domain::{By, Context, Time},
-    journal::Secret,
+    journal::{Layout, Secret},
     views::Follower,
 };
 use std::{sync::Arc, time::Duration};
@@ -58,6 +59,8 @@ struct Inner {
     /// Callers who wait for an order to settle.
     waits: Semaphore,
     views: Arc<Follower>,
+    /// Where the store is, unless it is in memory.
+    layout: Option<Layout>,
 }
 
 impl Shop {
@@ -68,9 +71,19 @@ impl Shop {
         secret: Secret,
         most_commands: usize,
     ) -> Shop {
+        Shop::in_folder(system, views, secret, most_commands, None)
+    }
+
+    fn in_folder(
+        system: Arc<System>,
+        views: Arc<Follower>,
+        secret: Secret,
+        most_commands: usize,
+        layout: Option<Layout>,
+    ) -> Shop {
         let permits = Arc::new(Semaphore::new(most_commands));
         let waits = Semaphore::new(most_commands);
-        Shop(Arc::new(Inner { system, secret, permits, waits, views }))
+        Shop(Arc::new(Inner { system, secret, permits, waits, views, layout }))
     }
 
     /// The tree beneath.

@@ -14,6 +14,7 @@ mod cursor;
 pub use follower::Follower;
 
 use crate::journal::{BatchRef, StateStore, Tree, codec, entry, state};
+use std::sync::Arc;
 
 /// Why a view can't be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub enum Error {
     Encode(#[from] rmp_serde::encode::Error),
 }
 
-/// A fold of committed events that keeps nothing in memory: all it knows stands in its trees.
+/// A fold of committed events: all it knows stands in its trees.
 pub trait View: Send + Sync + 'static {
     /// What its position is kept under.
     fn name(&self) -> &'static str;
@@ -57,10 +58,23 @@ pub trait View: Send + Sync + 'static {
     /// # Errors
     /// The store failed; the same batches come again.
     fn fold(&self, store: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error>;
+
+    /// Its trees were cleared: what it holds of them in memory is worth nothing.
+    fn forget(&self) {}
 }
 
-/// The views of a shop.
+/// The views of a store.
 #[must_use]
 pub fn all() -> Vec<Box<dyn View>> {
-    vec![Box::new(ledger::Ledger), Box::new(orders::Orders), Box::new(catalogue::Catalogue)]
+    and(catalogue::Catalogue::default())
+}
+
+/// The views of a shop, which keep this index of the catalogue.
+#[must_use]
+pub fn keeping(index: Arc<catalogue::Index>) -> Vec<Box<dyn View>> {
+    and(catalogue::Catalogue::keeping(index))
+}
+
+fn and(catalogue: catalogue::Catalogue) -> Vec<Box<dyn View>> {
+    vec![Box::new(ledger::Ledger), Box::new(orders::Orders), Box::new(catalogue)]
 }

@@ -6,7 +6,11 @@
 // Each bench uses its own part of this.
 #![allow(dead_code, reason = "every bench includes this module and none uses all of it")]
 
+pub mod bare;
+pub mod guests;
 pub mod raw;
+pub mod server;
+pub mod watchers;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,7 +27,7 @@ use doorbuster::{
         orders::{Address, Details, Payment},
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// How long each figure is measured.
@@ -39,7 +43,7 @@ pub struct Length {
 /// another length, to look at with a profiler.
 pub fn length() -> Length {
     let arguments: Vec<String> = std::env::args().collect();
-    if arguments.iter().any(|argument| argument == "--smoke") {
+    if smoke() {
         return Length { each: Duration::from_millis(300), rounds: 1 };
     }
     let seconds = arguments.iter().position(|argument| argument == "--seconds");
@@ -50,33 +54,68 @@ pub fn length() -> Length {
     }
 }
 
+/// Whether it is only to be shown that the bench runs.
+pub fn smoke() -> bool {
+    std::env::args().any(|argument| argument == "--smoke")
+}
+
+/// How large what is measured is: as asked, or a tenth of it with `--tenth`, to look at.
+pub fn size(full: u64, smoke_size: u64) -> u64 {
+    if smoke() {
+        return smoke_size;
+    }
+    let tenth = std::env::args().any(|argument| argument == "--tenth");
+    if tenth { full / 10 } else { full }
+}
+
 /// A runtime as the server has it.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
 
-/// A shop in a folder that goes with it.
+/// A shop in a folder.
 pub struct House {
     /// The shop.
     pub shop: Shop,
     opened: Opened,
-    _folder: TempDir,
+    /// Goes with it, unless it is somebody else's.
+    _folder: Option<TempDir>,
 }
 
 impl House {
-    /// With so many SKUs `SKU-0` ... of plenty of stock each.
+    /// With so many SKUs `SKU-0` ... of plenty of stock each, in a folder of its own.
     pub async fn with_skus(count: usize) -> House {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let most_commands = 8_192;
-        let options =
-            Options { settings: Settings::default(), most_commands, ..Options::default() };
-        let opened = open::open(folder.path(), options).await.expect("a shop");
-        let shop = opened.shop.clone();
+        let mut house = House::open(folder.path(), Settings::default()).await;
+        house.stock(count).await;
+        house._folder = Some(folder);
+        house
+    }
+
+    /// Over a store that stays.
+    pub async fn open(folder: &Path, settings: Settings) -> House {
+        let options = Options { settings, most_commands: 8_192, ..Options::default() };
+        let opened = open::open(folder, options).await.expect("a shop");
+        House { shop: opened.shop.clone(), opened, _folder: None }
+    }
+
+    /// Makes the SKUs.
+    pub async fn stock(&self, count: usize) {
         for first in (0..count).step_by(100) {
             let skus = (first..count.min(first + 100)).map(|n| format!("SKU-{n}"));
-            shop.create_product(spec(skus), None).await.expect("a product");
+            self.shop.create_product(spec(skus), None).await.expect("a product");
         }
-        House { shop, opened, _folder: folder }
+    }
+
+    /// Lists so many more products of three variants each, for readers.
+    pub async fn list_products(&self, count: usize) {
+        for n in 0..count {
+            let skus = ["S", "M", "L"].map(|size| format!("SHIRT-{n}-{size}"));
+            let title = format!("Shirt {n}, washed, of heavy cotton");
+            let description = "A shirt for the days on which nothing else will do. ".repeat(4);
+            let spec = Spec { title, description, ..spec(skus.into_iter()) };
+            self.shop.create_product(spec, None).await.expect("a product");
+        }
     }
 
     /// Ends it.
@@ -128,7 +167,12 @@ pub fn details() -> Details {
 
 /// Processor time that this process has used. On a shared machine it says more than the clock.
 fn cpu() -> Duration {
-    let usage = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_of("self")
+}
+
+/// The same of another process.
+pub fn cpu_of(process: &str) -> Duration {
+    let usage = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields = usage.rsplit(')').next().unwrap_or_default();
     let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok());
     Duration::from_millis(ticks.sum::<u64>() * 10)

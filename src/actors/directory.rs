@@ -303,17 +303,20 @@ where
 }
 
 impl<R: Role> Stripe<R> {
-    /// Asks whoever was started first to go to rest; `false` when that was not before `before`.
+    /// Asks whoever of the living was started, or asked, first to go to rest; `false` when that
+    /// was not before `before`.
     fn rest_oldest(&mut self, system: &System, before: Time) -> bool {
-        if self.started.front().is_none_or(|(at, _)| *at >= before) {
-            return false;
+        while self.started.front().is_some_and(|(at, _)| *at < before) {
+            let Some((_, id)) = self.started.pop_front() else { return false };
+            // Whoever has gone since is passed over: else a rush of newcomers, each of whom is in
+            // the queue once more after being asked, would outrun those who are to go for it.
+            if let Some(Slot::Live(actor)) = self.slots.get(&id) {
+                let _ = actor.send_message(Heard::Rest);
+                self.started.push_back((system.now(), id));
+                return true;
+            }
         }
-        let Some((_, id)) = self.started.pop_front() else { return false };
-        if let Some(Slot::Live(actor)) = self.slots.get(&id) {
-            let _ = actor.send_message(Heard::Rest);
-            self.started.push_back((system.now(), id));
-        }
-        true
+        false
     }
 }
 

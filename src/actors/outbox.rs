@@ -1,8 +1,14 @@
 //! What leaves a shard once a batch is durable: the stock board first, then everything else.
+//!
+//! Invariant: what an answer rests on is known to the board, and to lists of products, before the
+//! answer leaves.
 
 use crate::{
     journal::{self, Position},
-    views::board::{Level, Slot},
+    views::{
+        board::{Level, Slot},
+        catalogue::Index,
+    },
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -17,6 +23,8 @@ pub type Parcel = Box<dyn FnOnce() + Send>;
 pub struct Outbox {
     /// Changed SKUs in order, each with the offset of the entry that changed it.
     board: Vec<(Arc<Slot>, Level, usize)>,
+    /// The catalogue's index, the shard, and the offset of the last entry of a product.
+    product: Option<(Arc<Index>, usize, usize)>,
     parcels: Vec<Parcel>,
 }
 
@@ -29,6 +37,11 @@ impl Outbox {
             }
             _ => self.board.push((slot, level, offset)),
         }
+    }
+
+    /// A product has changed with the entry at `offset`.
+    pub fn note(&mut self, index: &Arc<Index>, shard: usize, offset: usize) {
+        self.product = Some((index.clone(), shard, offset));
     }
 
     /// Something to do after the sync, in the order in which it was put here.
@@ -47,6 +60,9 @@ impl journal::Outbox for Outbox {
         for (slot, level, offset) in self.board.drain(..) {
             slot.publish(level, base.plus(offset));
         }
+        if let Some((index, shard, offset)) = self.product.take() {
+            index.let_go(shard, base.plus(offset));
+        }
         for parcel in self.parcels.drain(..) {
             // One that panics must not keep the others of the shard from ever leaving.
             if catch_unwind(AssertUnwindSafe(parcel)).is_err() {
@@ -60,7 +76,28 @@ impl journal::Outbox for Outbox {
 mod tests {
     use super::*;
     use crate::journal::Outbox as _;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    #[test]
+    fn lists_know_of_a_product_before_whoever_changed_it_does() {
+        let index = Arc::new(Index::new([Position(7), Position(7)]));
+        let mut outbox = Outbox::default();
+        let (seen, known) = (Arc::new(Mutex::new(vec![])), index.clone());
+        let sees = seen.clone();
+        outbox.put(Box::new(move || *sees.lock().unwrap() = known.needed()));
+        outbox.note(&index, 1, 30);
+        outbox.note(&index, 1, 60);
+        assert_eq!(index.needed(), [Position(7), Position(7)], "it is not durable yet");
+        outbox.release(Position(100));
+        assert_eq!(*seen.lock().unwrap(), [Position(7), Position(161)]);
+        let mut older = Outbox::default();
+        older.note(&index, 1, 0);
+        older.release(Position(50));
+        assert_eq!(index.needed(), [Position(7), Position(161)], "it never goes back");
+    }
 
     #[test]
     fn a_parcel_that_panics_keeps_no_other_back() {

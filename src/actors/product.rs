@@ -1,15 +1,18 @@
 //! The product's side: it asks new SKUs to belong to it and tells all of them what to know.
 
 use super::{
-    Baton, Fault, System,
+    Baton, Fault, Outbox, System,
     gather::Gather,
     shell::{self, Accepted, Refused, Role, Turn},
     sku::{self, ForProduct},
 };
-use crate::domain::{
-    By, Context, Machine as _, ProductId, Sku, Time,
-    product::{Command, Obligation, Refusal, State},
-    sku as stock,
+use crate::{
+    domain::{
+        By, Context, Machine as _, ProductId, Sku, Time,
+        product::{Command, Obligation, Refusal, State},
+        sku as stock,
+    },
+    views::catalogue::Index,
 };
 use std::sync::Arc;
 
@@ -65,6 +68,9 @@ impl shell::Message for Message {
 /// The actor of one product.
 pub struct Actor {
     id: ProductId,
+    shard: usize,
+    /// Hears how far lists must have come to show this product's changes.
+    index: Arc<Index>,
     /// What is asked for which revision: an answer for another one is worth nothing.
     gather: Option<Gather<(Obligation, u64)>>,
     /// Whoever waits until the change has reached every SKU, or is rejected.
@@ -79,8 +85,10 @@ impl Role for Actor {
     type Id = ProductId;
     type Message = Message;
 
-    fn new(id: ProductId, _: Arc<System>, _: u64) -> Self {
-        Actor { id, gather: None, callers: vec![], rejected: None, idle: false }
+    fn new(id: ProductId, system: Arc<System>, _: u64) -> Self {
+        let shard = system.shard_of(&id.into());
+        let index = system.catalogue.clone();
+        Actor { id, shard, index, gather: None, callers: vec![], rejected: None, idle: false }
     }
 
     fn receive(&mut self, message: Message, turn: &mut Turn<Self>) {
@@ -123,6 +131,10 @@ impl Role for Actor {
         let done = self.callers.is_empty() && state.obligations().is_empty();
         // Nobody's id is nobody's reason to stay.
         done && (self.idle || state.spec().is_none())
+    }
+
+    fn post(&self, _: &State, outbox: &mut Outbox, last: usize) {
+        outbox.note(&self.index, self.shard, last);
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
         snapshot, state,
     },
     ports::{Entropy, Payments, ShopClock},
-    views::board::Board,
+    views::{board::Board, catalogue::Index},
 };
 use std::{
     collections::BTreeMap,
@@ -119,6 +119,8 @@ pub struct System {
     pub keyring: Keyring,
     /// Every SKU's durable level.
     pub board: Board,
+    /// The catalogue, to be found and sorted; the views' thread keeps it.
+    pub catalogue: Arc<Index>,
     /// Deadlines.
     pub timekeeper: Timekeeper,
     /// Entities that are shut out.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what was acknowledged is durable when this ends, whichever way it ends.
 
-use super::{demo, fail, log, settings::Settings};
+use super::{demo, fail, log, room::Room, settings::Settings};
 use crate::{
     actors,
     http::{self, Door, DoorSettings, Server, server},
@@ -49,14 +49,14 @@ pub async fn run(settings: Settings) -> ExitCode {
 
 async fn open_and_serve(settings: Settings) -> Result<(), Error> {
     let metrics = http::install_metrics();
-    raise_file_limit();
     let stop = stop_signal().map_err(Error::Signals)?;
     // The address first: a second server on it should not wait for a replay to learn that.
     let listen =
         |address| server::listen(address).map_err(|source| Error::Listen { address, source });
     let listener = listen(settings.listen)?;
     let address = listener.local_addr().unwrap_or(settings.listen);
-    let server = Server::start(listener, settings.most_connections);
+    let room = room(&settings);
+    let server = Server::start(listener, room.connections);
     let clock = Arc::new(ports::clock::System::new());
     let opened =
         open::open_with(&settings.store, options(&settings), clock, Arc::new(fatal)).await?;
@@ -78,19 +78,31 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
         admin_token,
         cookie_secure: settings.cookie_secure,
         metrics,
-        most_sockets: settings.most_sockets,
+        most_sockets: room.sockets,
     };
     let door = Door::new(opened.shop.clone(), door_settings);
     // Whoever reads the announcement is let in.
     server.open(door.router());
-    announce(address, &at, brought);
+    announce(address, &at, brought, room);
     server.serve(door, stop).await;
     opened.close().await;
     tracing::info!("closed: all that was accepted is on disk");
     Ok(())
 }
 
-fn options(settings: &Settings) -> Options {
+/// What fits beside the logs: those that the store has, or will have.
+fn room(settings: &Settings) -> Room {
+    // One that can't be read is named by whoever opens it.
+    let about = Layout(settings.store.clone()).read().ok().flatten();
+    let shards = about.map_or(settings.shards, |about| about.shards);
+    let room = Room::make(settings.most_connections, settings.most_sockets, shards);
+    if let Some(why) = room.warning() {
+        tracing::warn!("{why}");
+    }
+    room
+}
+
+pub(super) fn options(settings: &Settings) -> Options {
     let behaviour = actors::Settings {
         reservation_ttl_ms: settings.reservation_ttl_ms,
         payment_ttl_ms: settings.payment_ttl_ms,
@@ -146,11 +158,12 @@ fn make_token(path: &Path) -> Result<String, Error> {
     Ok(token)
 }
 
-fn announce(address: SocketAddr, token_at: &str, brought: usize) {
+fn announce(address: SocketAddr, token_at: &str, brought: usize, room: Room) {
     let url = format!("http://{address}");
     let json = "-H 'Content-Type: application/json'";
     println!("doorbuster listens on {url} (live stock: ws://{address}/ws/stock?sku=TEE-RED-M)");
     println!("the admin token is {token_at}");
+    println!("{room}");
     if brought > 0 {
         println!("a new store: {brought} demo products are on sale");
     }
@@ -178,12 +191,4 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-/// As many open files as the system allows: each connection is one.
-fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // A lower limit serves too, with fewer connections.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }

@@ -118,6 +118,11 @@ impl State {
         self.adopted.as_deref()
     }
 
+    /// As [`State::spec`], taken out.
+    pub fn into_spec(self) -> Option<Spec> {
+        self.adopted.map(|spec| *spec)
+    }
+
     /// When it was adopted first.
     pub fn created_at(&self) -> Option<Time> {
         self.created_at

@@ -1,91 +1,86 @@
 //! The document of this door, and a page to read and try it: all of it from the binary.
 //!
-//! Made once per process, on first demand. Invariant: the page loads nothing from elsewhere, so it
-//! works where there is no network.
+//! Each is made once per process, on first demand, and kept as it is sent. Invariant: the page
+//! loads nothing from elsewhere, so it works where there is no network.
 
 use super::{
-    Door, etag,
+    Door,
+    coding::{ASK_AGAIN, Coded, JSON},
     extract::Call,
     openapi,
     problem::{Code, Problem},
-    reply::Answer,
+    reply::{Answer, bytes},
 };
-use axum::{
-    http::{
-        HeaderMap, HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
-    },
-    response::Response,
-};
+use axum::http::HeaderValue;
 use bytes::Bytes;
 use std::{
     borrow::Cow,
-    sync::{Arc, LazyLock},
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 use utoipa_swagger_ui::{Config, serve};
 
-/// Bytes and their name in caches.
-struct Served {
-    bytes: Bytes,
-    etag: HeaderValue,
-}
+static DOCUMENT: LazyLock<Coded> =
+    LazyLock::new(|| Coded::new(JSON, ASK_AGAIN, None, bytes(&openapi::document())));
 
-static DOCUMENT: LazyLock<Served> = LazyLock::new(|| {
-    // String keys only, so this can't fail.
-    let bytes = Bytes::from(serde_json::to_vec(&openapi::document()).unwrap_or_default());
-    let etag = etag::of(None, &bytes);
-    Served { bytes, etag }
-});
+/// Files of the page by name, as far as somebody wanted them.
+static FILES: Mutex<BTreeMap<String, Arc<Coded>>> = Mutex::new(BTreeMap::new());
+
+/// The page itself stands one step above its files.
+const PAGE: &str = "index.html";
 
 /// `GET /openapi.json`
 pub(super) async fn document(_: Door, call: Call) -> Answer {
-    let Served { bytes, etag } = &*DOCUMENT;
-    Ok(cached(call.headers(), "application/json", bytes.clone(), etag.clone()))
+    Ok(DOCUMENT.answer(call.headers()))
 }
 
 /// `GET /docs`
 pub(super) async fn page(_: Door, call: Call) -> Answer {
-    let (_, page) = file("index.html")?;
-    // The page stands one step above its assets.
-    let page = String::from_utf8_lossy(&page)
-        .replace("\"./", "\"docs/")
-        .replace("\"index.css", "\"docs/index.css");
-    let etag = etag::of(None, page.as_bytes());
-    Ok(cached(call.headers(), "text/html; charset=utf-8", page.into(), etag))
+    Ok(file(PAGE)?.answer(call.headers()))
 }
 
 /// `GET /docs/{file}`
 pub(super) async fn asset(_: Door, mut call: Call) -> Answer {
     let name: String = call.id().await?;
-    let (media, bytes) = file(&name)?;
-    let etag = etag::of(None, &bytes);
-    Ok(cached(call.headers(), &media, bytes, etag))
+    if name == PAGE {
+        return Err(nothing());
+    }
+    Ok(file(&name)?.answer(call.headers()))
 }
 
-/// A file of the page, and what it is.
-fn file(name: &str) -> Result<(String, Bytes), Problem> {
+fn nothing() -> Problem {
+    Problem::new(Code::NotFound, "the page has no such file")
+}
+
+fn file(name: &str) -> Result<Arc<Coded>, Problem> {
+    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(file) = files.get(name) {
+        return Ok(file.clone());
+    }
+    let (media, bytes) = read(name)?;
+    let file = Arc::new(Coded::new(media, ASK_AGAIN, None, bytes));
+    files.insert(name.to_owned(), file.clone());
+    Ok(file)
+}
+
+/// What it is, and its bytes.
+fn read(name: &str) -> Result<(HeaderValue, Bytes), Problem> {
     // Relative to the page, so that it also works behind a proxy's prefix. The page would send the
     // document to a validator on the Internet if it were not told otherwise.
     let config = Config::from("openapi.json").validator_url("none");
-    match serve(name, Arc::new(config)) {
-        Ok(Some(file)) => {
-            let bytes = match file.bytes {
-                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-                Cow::Owned(bytes) => bytes.into(),
-            };
-            Ok((file.content_type, bytes))
-        }
-        Ok(None) => Err(Problem::new(Code::NotFound, "the page has no such file")),
-        Err(error) => Err(Problem::new(Code::Internal, format!("{name}: {error}"))),
+    let file = match serve(name, Arc::new(config)) {
+        Ok(file) => file.ok_or_else(nothing)?,
+        Err(error) => return Err(Problem::new(Code::Internal, format!("{name}: {error}"))),
+    };
+    if name == PAGE {
+        let page = String::from_utf8_lossy(&file.bytes).replace("=\"./", "=\"");
+        let page = page.replace("src=\"", "src=\"docs/").replace("href=\"", "href=\"docs/");
+        return Ok((HeaderValue::from_static("text/html; charset=utf-8"), page.into()));
     }
-}
-
-/// An answer that a client may keep, and asks about before it uses it again.
-fn cached(asked: &HeaderMap, media: &str, bytes: Bytes, etag: HeaderValue) -> Response {
-    let mut response = Response::new(bytes.into());
-    let headers = response.headers_mut();
-    headers.extend(HeaderValue::from_str(media).ok().map(|media| (CONTENT_TYPE, media)));
-    headers.insert(ETAG, etag);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    etag::unless_known(asked, response)
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    let media = HeaderValue::try_from(file.content_type).map_err(|_| nothing())?;
+    Ok((media, bytes))
 }

@@ -7,10 +7,9 @@
 
 use super::problem::Problem;
 use axum::{
-    body::Body,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH},
+        header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH},
     },
     response::Response,
 };
@@ -39,18 +38,6 @@ pub fn json(status: StatusCode, revision: Option<u64>, body: &impl Serialize) ->
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ETAG, etag);
     response
-}
-
-/// The answer to a reader: 304 and nothing else when it has this body already.
-pub fn unless_known(asked: &HeaderMap, response: Response) -> Response {
-    if !response.headers().get(ETAG).is_some_and(|etag| is_known(asked, etag)) {
-        return response;
-    }
-    let (mut head, _) = response.into_parts();
-    head.status = StatusCode::NOT_MODIFIED;
-    head.headers.remove(CONTENT_TYPE);
-    head.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(head, Body::empty())
 }
 
 /// Whether `If-None-Match` names this ETag, weakly or not.

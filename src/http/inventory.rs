@@ -1,13 +1,13 @@
 //! Stock of a SKU: everybody reads it, the admin moves it and sets its sale.
 
 use super::{
-    Door,
+    Door, coding,
     extract::Call,
     openapi::schemas::{
         BuyerLimit, CountedUnits, LocationName, MovedUnits, ReasonText, SignedUnits,
     },
     problem::Problem,
-    reply::{Answer, Page, Wanted, json, mark_replayed},
+    reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
 };
 use crate::{
     domain::{
@@ -106,7 +106,8 @@ pub async fn movements(door: Door, mut call: Call) -> Answer {
     let wanted = Wanted::of(call.uri())?;
     let page = door.shop().movements(&sku, wanted.cursor.as_deref(), wanted.limit()).await;
     let page = page.map_err(|error| Problem::from(error).about(&sku))?;
-    Ok(json(StatusCode::OK, &Page { items: page.items, next: page.next }))
+    let page = Page { items: page.items, next: page.next };
+    Ok(coding::once(call.headers(), bytes(&page)))
 }
 
 /// What an admin writes becomes a command.

@@ -5,11 +5,15 @@
 
 use super::{
     Door,
+    coding::NOT_KEPT,
     problem::{Code, Problem},
 };
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::CONNECTION},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Uri,
+        header::{CACHE_CONTROL, CONNECTION},
+    },
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -36,7 +40,10 @@ pub(super) async fn manners(State(door): State<Door>, request: Request, next: Ne
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = CURRENT.scope(id.clone(), answer(&door, request, next)).await;
     note(&id, &method, &uri, &response);
-    response.headers_mut().insert(REQUEST_ID, id);
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    // What says nothing of it is about one buyer, for the admin, or so for this moment only.
+    headers.entry(CACHE_CONTROL).or_insert(NOT_KEPT);
     response
 }
 

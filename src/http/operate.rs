@@ -54,6 +54,7 @@ fn describe() {
     describe_gauge!("doorbuster_free_permits", "Commands that more could be taken of");
     describe_gauge!("doorbuster_requests_under_way", "Requests not answered yet");
     describe_gauge!("doorbuster_deadlines", "Deadlines noted");
+    describe_gauge!("doorbuster_tail_entries", "Entries since the last checkpoint");
     describe_gauge!("doorbuster_overdue_seconds", "How late the oldest deadline or retry is");
     describe_gauge!("doorbuster_quarantined", "Entities that are shut out");
 }
@@ -104,6 +105,7 @@ fn measure(door: &Door) {
     let overdue_ms = system.timekeeper.first().map_or(0, |due: Time| shop.now().ms_since(due));
     gauge!("doorbuster_overdue_seconds").set(overdue_ms as f64 / 1_000.0);
     gauge!("doorbuster_deadlines").set(system.timekeeper.noted() as f64);
+    gauge!("doorbuster_tail_entries").set(system.tail_entries() as f64);
     gauge!("doorbuster_sockets").set(door.sockets() as f64);
     gauge!("doorbuster_watched_skus").set(door.frames().watched() as f64);
     gauge!("doorbuster_free_permits").set(shop.free_permits() as f64);
@@ -131,6 +133,12 @@ pub async fn quarantined(door: Door, call: Call) -> Answer {
     items.truncate(wanted.limit());
     let next = items.last().filter(|_| more).map(|last| last.entity.clone());
     Ok(json(StatusCode::OK, &Page { items, next }))
+}
+
+/// `POST /api/cut`: where all logs end at this instant, for a backup of their files.
+pub async fn cut(door: Door, call: Call) -> Answer {
+    door.admin(call.headers())?;
+    Ok(json(StatusCode::OK, &door.shop().cut()))
 }
 
 #[derive(Debug, Serialize, ToSchema)]

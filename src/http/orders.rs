@@ -1,10 +1,10 @@
 //! An order as its buyer and the admin see it, and what they can do with it.
 
 use super::{
-    Door,
+    Door, coding,
     extract::Call,
     openapi::schemas,
-    reply::{Answer, Page, Wanted, json, mark_replayed},
+    reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
 };
 use crate::{
     domain::{
@@ -14,7 +14,7 @@ use crate::{
     shop::{
         Access, Shop,
         lists::Ordered,
-        orders::{Gift, Order},
+        orders::{Contact, Gift, Order},
     },
 };
 use axum::http::StatusCode;
@@ -53,6 +53,10 @@ pub(super) struct OrderBody<'a> {
     gift: Option<Gift>,
     #[schema(value_type = Vec<Milestone>)]
     timeline: Cow<'a, [Milestone]>,
+    /// Who bought and where to send it: for the admin only, and `null` once the buyer is erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Contact>)]
+    contact: Option<Option<Contact>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<&'a str>,
 }
@@ -92,7 +96,20 @@ pub(super) fn order_body<'a>(
         total: state.placement().map(|placement| placement.total),
         gift: shop.gift(order),
         timeline: state.timeline().into(),
+        contact: None,
         access_token,
+    }
+}
+
+/// As the admin reads it: with the buyer's address.
+fn admin_body<'a>(shop: &Shop, order: &'a Order) -> OrderBody<'a> {
+    OrderBody { contact: Some(shop.contact(order)), ..order_body(shop, order, None) }
+}
+
+fn body_for<'a>(access: Access, shop: &Shop, order: &'a Order) -> OrderBody<'a> {
+    match access {
+        Access::Admin => admin_body(shop, order),
+        Access::Order(_) => order_body(shop, order, None),
     }
 }
 
@@ -108,6 +125,7 @@ fn shut_out_body<'a>(id: OrderId, at: Time) -> OrderBody<'a> {
         total: None,
         gift: None,
         timeline: vec![Milestone { at, what: "placed".to_owned() }].into(),
+        contact: Some(None),
         access_token: None,
     }
 }
@@ -119,31 +137,33 @@ pub async fn list(door: Door, call: Call) -> Answer {
     let limit = wanted.limit();
     let page = door.shop().orders(wanted.email.as_deref(), wanted.cursor, limit).await?;
     let items = page.items.iter().map(|Ordered { id, at, order }| match order {
-        Some(order) => order_body(door.shop(), order, None),
+        Some(order) => admin_body(door.shop(), order),
         None => shut_out_body(*id, *at),
     });
-    Ok(json(StatusCode::OK, &Page { items: items.collect(), next: page.next }))
+    let page = Page { items: items.collect(), next: page.next };
+    Ok(coding::once(call.headers(), bytes(&page)))
 }
 
 /// `GET /api/orders/{id}`
 pub async fn read(door: Door, mut call: Call) -> Answer {
     let id: OrderId = call.id().await?;
-    door.order_access(id, call.headers(), None)?;
+    let access = door.order_access(id, call.headers(), None)?;
     let order = door.shop().order_by_id(id).await?;
-    Ok(json(StatusCode::OK, &order_body(door.shop(), &order, None)))
+    Ok(json(StatusCode::OK, &body_for(access, door.shop(), &order)))
 }
 
 /// `POST /api/orders/{id}/cancel`
 pub async fn cancel(door: Door, mut call: Call) -> Answer {
     let id: OrderId = call.id().await?;
-    let by = match door.order_access(id, call.headers(), None)? {
+    let access = door.order_access(id, call.headers(), None)?;
+    let by = match access {
         Access::Admin => By::Admin,
         // Whoever holds the order's token speaks for the order.
         Access::Order(order) => By::Order(order),
     };
     let order = door.shop().cancel_order(id, by, call.key()?).await?;
     let status = if order.state.settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let mut response = json(status, &order_body(door.shop(), &order, None));
+    let mut response = json(status, &body_for(access, door.shop(), &order));
     mark_replayed(&mut response, order.replayed);
     Ok(response)
 }
@@ -153,5 +173,5 @@ pub async fn retry(door: Door, mut call: Call) -> Answer {
     let id: OrderId = call.id().await?;
     door.admin(call.headers())?;
     let order = door.shop().retry_order(id).await?;
-    Ok(json(StatusCode::OK, &order_body(door.shop(), &order, None)))
+    Ok(json(StatusCode::OK, &admin_body(door.shop(), &order)))
 }

@@ -1,17 +1,41 @@
 //! The catalogue: everybody reads it, the admin changes it.
 
 mod body;
+mod wanted;
 
 pub(super) use self::body::{ProductBody, Written};
 
-use self::body::{body, listed};
-use super::{
-    Door, etag,
-    extract::Call,
-    reply::{Answer, Page, Wanted, locate, mark_replayed},
+use self::{
+    body::{body, listed},
+    wanted::Wanted,
 };
-use crate::{domain::ProductId, shop::catalogue::Product};
+use super::{
+    Door,
+    cached::Shown,
+    coding::{ASK_AGAIN, Coded, JSON, NOT_KEPT},
+    etag,
+    extract::Call,
+    problem::Problem,
+    reply::{Answer, Page, bytes, locate, mark_replayed},
+};
+use crate::{
+    domain::{ProductId, Sku, product::Spec},
+    shop::{
+        Shop,
+        catalogue::Product,
+        lists::{self, Category},
+    },
+};
 use axum::{http::StatusCode, response::Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// All categories that have products for sale.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Categories)]
+pub(super) struct Tree {
+    items: Vec<Category>,
+}
 
 /// `POST /api/products`
 pub async fn create(door: Door, call: Call) -> Answer {
@@ -26,17 +50,55 @@ pub async fn create(door: Door, call: Call) -> Answer {
 /// `GET /api/products`
 pub async fn list(door: Door, call: Call) -> Answer {
     let wanted = Wanted::of(call.uri())?;
-    let limit = wanted.limit();
-    let page = door.shop().products(wanted.cursor, limit).await?;
-    let items = page.items.iter().map(|product| listed(door.shop(), product));
-    let page = Page { items: items.collect(), next: page.next };
-    Ok(etag::unless_known(call.headers(), etag::json(StatusCode::OK, None, &page)))
+    if wanted.query.archived {
+        door.admin(call.headers())?;
+    }
+    // What is not for everybody, or changes with stock that it does not show, is not kept.
+    if wanted.query.archived || wanted.query.in_stock.is_some() {
+        let cache = if wanted.query.archived { NOT_KEPT } else { ASK_AGAIN };
+        let page = page(door.shop(), wanted).await?.body(door.shop());
+        return Ok(Coded::new(JSON, cache, None, page).answer(call.headers()));
+    }
+    let ask = |shop: Shop, _| async move { page(&shop, wanted).await };
+    door.cached(call, ask).await
+}
+
+async fn page(shop: &Shop, wanted: Wanted) -> Result<Shown, Problem> {
+    let Wanted { query, limit, cursor } = wanted;
+    let page = shop.products(query, cursor.as_deref(), limit).await?;
+    let lists::Page { items, next, current } = page;
+    let skus: Vec<Sku> = items.iter().flat_map(|product| skus_of(&product.spec)).collect();
+    let page = move |shop: &Shop| {
+        let items = items.iter().map(|product| listed(shop, product));
+        bytes(&Page { items: items.collect(), next: next.clone() })
+    };
+    Ok(Shown::new(shop, skus.iter(), page).if_current(current))
+}
+
+/// `GET /api/categories`
+pub async fn categories(door: Door, call: Call) -> Answer {
+    let ask = |shop: Shop, _| async move {
+        let (items, current) = shop.categories().await?;
+        let tree = bytes(&Tree { items });
+        Ok(Shown::new(&shop, [].iter(), move |_: &Shop| tree.clone()).if_current(current))
+    };
+    door.cached(call, ask).await
 }
 
 /// `GET /api/products/{id}`
-pub async fn read(door: Door, mut call: Call) -> Answer {
-    let product = door.shop().product(call.id().await?).await?;
-    Ok(etag::unless_known(call.headers(), answer(&door, StatusCode::OK, &product)))
+pub async fn read(door: Door, call: Call) -> Answer {
+    let ask = |shop: Shop, mut call: Call| async move {
+        let product = shop.product(call.id().await?).await?;
+        let revision = product.state.shown();
+        let skus: Vec<Sku> = product.state.spec().into_iter().flat_map(skus_of).collect();
+        let body = move |shop: &Shop| bytes(&body(shop, &product));
+        Ok(Shown::new(&shop, skus.iter(), body).of_revision(revision))
+    };
+    door.cached(call, ask).await
+}
+
+fn skus_of(spec: &Spec) -> impl Iterator<Item = Sku> {
+    spec.variants.iter().map(|variant| variant.sku.clone())
 }
 
 /// `PUT /api/products/{id}`

@@ -14,11 +14,15 @@ pub type Answer = Result<Response, Problem>;
 /// Says that a command was accepted before, under the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// `body` as the bytes of JSON.
+pub fn bytes(body: &impl Serialize) -> Vec<u8> {
+    // What is answered with has string keys only, so this can't fail.
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
 /// `body` as JSON.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    // What is answered with has string keys only, so this can't fail.
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(body.into());
+    let mut response = Response::new(bytes(body).into());
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

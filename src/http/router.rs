@@ -22,6 +22,7 @@ pub(super) fn map() -> Map {
             delete("archive", products::archive, say::products::archive),
         ])
         .at("/api/products/{id}/restore", [post("restore", products::restore, say::products::restore)])
+        .at("/api/categories", [read(products::categories, say::products::categories)])
         .at("/api/inventory/{sku}", [read(inventory::read, say::inventory::read)])
         .at("/api/inventory/{sku}/movements", [read(inventory::movements, say::inventory::movements)])
         .at("/api/inventory/{sku}/receipts", [post("receive", inventory::receive, say::inventory::receive)])
@@ -48,6 +49,7 @@ pub(super) fn map() -> Map {
         .at("/api/orders/{id}/retry", [post("retry", orders::retry, say::orders::retry)])
         .at("/api/quarantine", [read(operate::quarantined, say::operate::quarantined)])
         .at("/api/quarantine/{entity}/release", [post("release", operate::release, say::operate::release)])
+        .at("/api/cut", [post("cut", operate::cut, say::operate::cut)])
         .at("/ws/stock", [socket(live::stock, say::live::stock)])
         .at("/ws/orders/{id}", [socket(live::order, say::live::order)])
         .at("/healthz", [read(operate::alive, say::operate::alive)])

@@ -1,27 +1,22 @@
 //! Listening and draining.
 //!
-//! One task for each connection, HTTP/1.1 with keep-alive and upgrades. At the end of the day
-//! nothing new is taken, what is under way is answered, and after [`DRAIN_WITHIN`] the rest is cut
+//! One task for each connection, and no more connections than there is room for: others wait in
+//! the system's queue until one ends. At the end of the day nothing new is taken, what is under way is answered, and after [`DRAIN_WITHIN`] the rest is cut
 //! off: whoever gets no answer repeats with the same key.
 
-use super::{Door, opening::Front};
+use super::{Door, connection, opening::Front};
 use crate::ports::clock::pause;
 use axum::Router;
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    net::{TcpListener, TcpSocket},
+    sync::{Semaphore, watch},
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
 /// The longest that a shop takes to close.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long a client may take to send the head of a request.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// What the kernel keeps of answers that a client does not take: small, so that a slow listener
 /// skips old stock frames instead of finding them in a buffer.
@@ -108,44 +103,25 @@ async fn accept(
     connections: Arc<Semaphore>,
     cutting: watch::Receiver<bool>,
 ) {
+    let mut failing = false;
     loop {
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (front, cutting) = (front.clone(), cutting.clone());
-                tokio::spawn(answer(stream, front, cutting, permit));
+                failing = false;
+                let answered = connection::answer(stream, front.clone(), cutting.clone());
+                tokio::spawn(async move {
+                    answered.await;
+                    drop(permit);
+                });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                // One line for a row of failures: they come by the dozen each second.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "connections can't be accepted; they wait");
+                }
                 pause(BREATHER).await;
             }
         }
-    }
-}
-
-async fn answer(
-    stream: TcpStream,
-    front: Arc<Front>,
-    mut cutting: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
-) {
-    // Without it small answers wait for the client's next packet; a broken stream shows below.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| front.answer(request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        _ = cutting.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "a connection broke");
     }
 }

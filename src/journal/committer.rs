@@ -5,11 +5,13 @@
 //! outbox of a batch is released after its sync and before any later batch's; a decision is never
 //! cut; nothing is released once a write has failed.
 
+mod cut;
 mod driver;
 
+pub use cut::cut;
 pub use driver::{Driver, Release, Released, Step};
 
-use super::{BatchBuilder, MAX_BATCH_BYTES, Position, codec};
+use super::{BatchBuilder, MAX_BATCH_BYTES, Position, Tail, codec};
 use crate::domain::{Context, EntityId, machine::Event};
 use std::{
     cell::RefCell,
@@ -93,6 +95,8 @@ pub struct Committer<O> {
     tail_entries: AtomicU64,
     /// Durable batches whose outboxes are not empty yet.
     unreleased: Arc<AtomicU64>,
+    /// The durable end, noted before the outbox of its batch goes.
+    end: Mutex<Tail>,
 }
 
 impl<O: Outbox> Committer<O> {
@@ -111,6 +115,7 @@ impl<O: Outbox> Committer<O> {
             tail_entries: AtomicU64::new(count(&index)),
             index: Mutex::new(index),
             unreleased: Arc::default(),
+            end: Mutex::default(),
         })
     }
 
@@ -226,6 +231,10 @@ impl<O: Outbox> Committer<O> {
     /// panicking actor never announced: going on is safe.
     fn lock(&self) -> MutexGuard<'_, Queue<O>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_end(&self) -> MutexGuard<'_, Tail> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_index(&self) -> MutexGuard<'_, TailIndex> {

@@ -4,7 +4,7 @@ use rustix::fs::FlockOperation;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, IoSlice, Write as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -86,6 +86,13 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), Failure> {
         result => result.naming("creating", folder)?,
     }
     sync_name(folder)
+}
+
+/// As [`create_folder`], and only its owner may look into it.
+pub(super) fn create_private_folder(folder: &Path) -> Result<(), Failure> {
+    create_folder(folder)?;
+    let owner_only = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(folder, owner_only).naming("closing to others", folder)
 }
 
 /// Opens for reading and writing, creating it readable by its owner only.

@@ -10,6 +10,7 @@
 //! Invariant: `append` returns `Ok` only after the device has the batch; after any error the log
 //! refuses to go on, because nobody can say what the disk holds.
 
+mod copy;
 mod mark;
 mod open;
 mod segments;
@@ -26,6 +27,8 @@ use super::{
     disk::{self, Failure, Naming as _},
     entry, log,
 };
+pub(super) use copy::copy;
+
 use mark::MarkFile;
 use segments::{Segment, Segments};
 use spare::{PAGE_BYTES, Spare};

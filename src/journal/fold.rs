@@ -12,6 +12,7 @@ use super::{
     snapshot::{self, Stamp},
 };
 use crate::domain::{EntityId, Time};
+use foldhash::fast::RandomState;
 use std::{
     collections::{HashMap, hash_map::Entry},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -44,7 +45,7 @@ pub struct Folded {
 /// The entities that a stretch of one shard's log touches.
 #[derive(Debug, Default)]
 pub struct Fold {
-    entities: HashMap<EntityId, Folded>,
+    entities: HashMap<EntityId, Folded, RandomState>,
     /// Entities whose events do not apply, and why.
     pub broken: HashMap<EntityId, String>,
     /// Where the entries of each entity stand.
@@ -127,12 +128,15 @@ impl Fold {
         self.entities.iter()
     }
 
-    /// Writes a snapshot of every entity.
+    /// Writes a snapshot of every entity, in the order in which they are kept: the store comes to
+    /// each of its pages once.
     ///
     /// # Errors
     /// The store failed.
     pub fn save(&self, store: &dyn StateStore) -> Result<(), snapshot::Error> {
-        for (id, folded) in &self.entities {
+        let mut all: Vec<(&EntityId, &Folded)> = self.entities.iter().collect();
+        all.sort_by_cached_key(|(id, _)| snapshot::key(id));
+        for (id, folded) in all {
             snapshot::save(store, id, folded.position, folded.before, &folded.entity)?;
         }
         Ok(())

@@ -178,13 +178,7 @@ impl Keyring {
     /// # Errors
     /// `Erased` when its key was destroyed, `Damaged` when it or its key was changed.
     pub fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Error> {
-        let cipher = self.file.cipher(sealed.key)?;
-        let mut bytes = sealed.bytes.to_vec();
-        let associated = Aad::from(associated(sealed.key, sealed.field));
-        let plaintext = cipher.open_in_place(nonce(sealed.field), associated, &mut bytes);
-        let length = plaintext.map_err(|_| Error::Damaged(sealed.key))?.len();
-        bytes.truncate(length);
-        Ok(bytes)
+        unseal(&self.file.cipher(sealed.key)?, sealed)
     }
 
     /// Destroys `key` durably: what is sealed under it stays sealed for ever. Erasing again
@@ -201,6 +195,15 @@ impl Keyring {
     }
 }
 
+fn unseal(cipher: &LessSafeKey, sealed: &Sealed) -> Result<Vec<u8>, Error> {
+    let mut bytes = sealed.bytes.to_vec();
+    let associated = Aad::from(associated(sealed.key, sealed.field));
+    let plaintext = cipher.open_in_place(nonce(sealed.field), associated, &mut bytes);
+    let length = plaintext.map_err(|_| Error::Damaged(sealed.key))?.len();
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
 fn seal(cipher: &LessSafeKey, key: u64, field: u8, plaintext: &[u8]) -> Result<Sealed, Error> {
     let mut bytes = Vec::with_capacity(plaintext.len() + CHACHA20_POLY1305.tag_len());
     bytes.extend_from_slice(plaintext);
@@ -209,6 +212,40 @@ fn seal(cipher: &LessSafeKey, key: u64, field: u8, plaintext: &[u8]) -> Result<S
     let sealed = cipher.seal_in_place_append_tag(nonce(field), associated, &mut bytes);
     sealed.map_err(|_| Error::Damaged(key))?;
     Ok(Sealed { key, field, bytes: bytes.into() })
+}
+
+/// The keys of a stopped store: what is sealed can be read, nothing is made or erased.
+#[derive(Debug)]
+pub struct Opener(KeyFile);
+
+impl Opener {
+    /// Opens the key file at `path` for reading.
+    ///
+    /// # Errors
+    /// The file is missing, out of reach or in use.
+    pub fn open(path: &Path) -> Result<Opener, Error> {
+        let file = File::open(path).naming("opening", path)?;
+        if !disk::lock(&file, path, false)? {
+            return Err(Error::Locked(path.to_owned()));
+        }
+        let keys = file.metadata().naming("measuring", path)?.len() / KEY_BYTES;
+        Ok(Opener(KeyFile {
+            file,
+            path: path.to_owned(),
+            entropy: Entropy::System,
+            next: AtomicU64::new(keys),
+            ready: AtomicU64::new(keys),
+            making: Mutex::new(()),
+        }))
+    }
+
+    /// As [`Keyring::unseal`].
+    ///
+    /// # Errors
+    /// As [`Keyring::unseal`].
+    pub fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Error> {
+        unseal(&self.0.cipher(sealed.key)?, sealed)
+    }
 }
 
 impl Drop for Keyring {

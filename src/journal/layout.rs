@@ -14,6 +14,8 @@ use std::{
 /// The layout's version today.
 const FORMAT: u32 = 1;
 
+const PAYMENTS: &str = "payments.jsonl";
+
 /// Most shards of one store.
 pub const MAX_SHARDS: usize = 64;
 
@@ -110,8 +112,12 @@ impl Layout {
     /// The payment simulator's books.
     #[must_use]
     pub fn payments(&self) -> PathBuf {
-        self.0.join("payments.jsonl")
+        self.0.join(PAYMENTS)
     }
+
+    /// Append-only files of whole lines that outside parties keep here, and a backup has to cut at
+    /// the same instant as the logs: names in the folder.
+    pub const BOOKS: [&str; 1] = [PAYMENTS];
 
     /// Reads what the store says about itself; `None` when there is no store.
     ///

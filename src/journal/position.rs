@@ -44,6 +44,12 @@ impl Hash {
     pub fn of(bytes: &[u8]) -> Hash {
         Hash(*blake3::hash(bytes).as_bytes())
     }
+
+    /// Reads the 64 digits that it is shown as; `None` when they are not.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Hash> {
+        blake3::Hash::from_hex(digits).ok().map(|hash| Hash(*hash.as_bytes()))
+    }
 }
 
 impl fmt::Display for Hash {

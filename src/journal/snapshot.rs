@@ -34,17 +34,17 @@ pub struct Stamp {
     pub due: Option<Time>,
 }
 
-/// The key of an entity in the state store: its kind, then its id.
+/// The key of an entity in the state store: its kind, then its place among them.
 pub fn key(id: &EntityId) -> Vec<u8> {
     let mut key = vec![kind_byte(id.kind())];
-    key.extend_from_slice(id.bytes());
+    key.extend(id.place());
     key
 }
 
 /// The inverse of [`key`].
 pub fn entity_of(key: &[u8]) -> Option<EntityId> {
     let (first, id) = key.split_first()?;
-    EntityId::from_parts(*Kind::ALL.get(usize::from(*first))?, id)
+    EntityId::from_place(*Kind::ALL.get(usize::from(*first))?, id)
 }
 
 /// What every key of a kind starts with.

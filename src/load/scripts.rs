@@ -10,6 +10,7 @@ use super::{
 };
 use crate::domain::Sku;
 use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
 
 /// The same `POST` every turn, never repeated: what a route can take.
 pub struct Post {
@@ -44,6 +45,42 @@ impl Script for Post {
                 let problem: Problem = answer.json().unwrap_or_default();
                 outcome_of(answer.status, &problem.code)
             }
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+}
+
+/// The same `GET` every turn: what reading costs.
+pub struct Get {
+    target: Target,
+    path: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    status: u16,
+}
+
+impl Get {
+    /// Gets `path` with these headers, and takes this status for an answer.
+    pub fn new(
+        target: &Target,
+        path: impl Into<String>,
+        headers: &[(HeaderName, HeaderValue)],
+        status: u16,
+    ) -> Get {
+        Get { target: target.clone(), path: path.into(), headers: headers.to_vec(), status }
+    }
+}
+
+impl Script for Get {
+    type Worker = Client;
+
+    async fn worker(&self) -> Client {
+        Client::connected(&self.target).await
+    }
+
+    async fn perform(&self, client: &mut Client, _: Turn, _: &mut Tally) -> Outcome {
+        match client.get(&self.path, &self.headers).await {
+            Ok(answer) if answer.status == self.status => Outcome::Ok,
+            Ok(answer) => Outcome::Failed(format!("{} instead of {}", answer.status, self.status)),
             Err(error) => Outcome::Failed(error.to_string()),
         }
     }

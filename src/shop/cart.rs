@@ -61,7 +61,7 @@ impl Shop {
     }
 
     async fn add_to_new_cart(&self, sku: &Sku, change: Change) -> Result<Cart, Error> {
-        let cart = CartId(self.system().new_uuid());
+        let cart = CartId::made(self.now(), self.system().new_uuid());
         let context = self.context(By::Cart(cart), None);
         let (baton, waiting) = self.baton()?;
         let message = cart::Message::Change { sku: sku.clone(), change, context, baton };

@@ -109,7 +109,7 @@ impl Shop {
     }
 }
 
-fn accepted(spec: Spec) -> Result<Spec, Error> {
+pub fn accepted(spec: Spec) -> Result<Spec, Error> {
     let spec = tidy::tidy(spec)?;
     check::check(&spec)?;
     Ok(spec)

@@ -1,18 +1,21 @@
 //! What is read from the views: lists and histories beyond one entity.
 //!
 //! A view may lag; a list first waits a moment for it, so that who wrote something finds it, and
-//! then answers with what is there.
+//! then answers with what is there. A list of products waits only for changes of products.
 
 use super::{Error, Shop, orders::Order};
 use crate::{
     actors::Fault,
     domain::{EntityId, OrderId, Sku, Time},
-    journal::StateStore,
+    journal::{Position, StateStore},
     views::{self, Follower, catalogue, ledger, orders, orders::Placed},
 };
 use std::{sync::Arc, time::Duration};
 
-pub use crate::views::{catalogue::Product as Listed, ledger::Movement};
+pub use crate::views::{
+    catalogue::{Category, Product as Listed, Query, Sort},
+    ledger::Movement,
+};
 
 /// The longest a list waits for its view.
 const CATCH_UP: Duration = Duration::from_millis(250);
@@ -24,6 +27,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// None on the last page.
     pub next: Option<String>,
+    /// The view had everything that was durable when it was asked.
+    pub current: bool,
 }
 
 /// One line of a list of orders.
@@ -38,22 +43,44 @@ pub struct Ordered {
 }
 
 impl Shop {
-    /// The catalogue, newest first, without what is archived.
+    /// Products as `query` wants them.
     ///
     /// # Errors
-    /// The cursor is another list's, or the store failed.
+    /// The cursor is another query's, or the store failed.
     pub async fn products(
         &self,
-        cursor: Option<String>,
+        query: Query,
+        cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<Listed>, Error> {
-        let cursor = match cursor {
-            Some(text) => Some(catalogue::Cursor::parse(&text).ok_or_else(foreign_cursor)?),
+        let after = match cursor {
+            Some(text) => Some(query.key_in(text).ok_or_else(foreign_cursor)?),
             None => None,
         };
-        let read = move |store: &dyn StateStore| catalogue::page(store, cursor.as_ref(), limit);
-        let (items, next) = self.read_view("catalogue", read).await?;
-        Ok(Page { items, next })
+        let system = self.system().clone();
+        let read = move |store: &dyn StateStore| {
+            let has_stock = |sku: &Sku| {
+                let slot = system.board.get(sku.as_str());
+                slot.is_some_and(|slot| slot.posted().level.free > 0)
+            };
+            let after = after.as_deref();
+            let (ids, next) = system.catalogue.page(&query, after, limit, &has_stock);
+            Ok((catalogue::products(store, &ids)?, next))
+        };
+        let needed = self.system().catalogue.needed();
+        let ((items, next), current) = self.read_view(catalogue::NAME, Some(needed), read).await?;
+        Ok(Page { items, next, current })
+    }
+
+    /// The tree of categories that have products for sale, and whether it is today's.
+    ///
+    /// # Errors
+    /// Too much is under way.
+    pub async fn categories(&self) -> Result<(Vec<Category>, bool), Error> {
+        let system = self.system().clone();
+        let needed = system.catalogue.needed();
+        let read = move |_: &dyn StateStore| Ok(system.catalogue.categories());
+        self.read_view(catalogue::NAME, Some(needed), read).await
     }
 
     /// A SKU's ledger, newest first.
@@ -78,8 +105,8 @@ impl Shop {
             Some(log) => ledger::page(store, &*log, &sku, cursor.as_ref(), limit),
             None => Ok((vec![], None)),
         };
-        let (items, next) = self.read_view("ledger", read).await?;
-        Ok(Page { items, next: next.map(|cursor| cursor.to_string()) })
+        let ((items, next), current) = self.read_view("ledger", None, read).await?;
+        Ok(Page { items, next: next.map(|cursor| cursor.to_string()), current })
     }
 
     /// Orders, newest first; of one buyer when an e-mail is given.
@@ -98,7 +125,7 @@ impl Shop {
             None => None,
         };
         let read = move |store: &dyn StateStore| orders::page(store, buyer, cursor.as_ref(), limit);
-        let (placed, next) = self.read_view("orders", read).await?;
+        let ((placed, next), current) = self.read_view("orders", None, read).await?;
         let mut items = Vec::with_capacity(placed.len());
         for Placed { order: id, at } in placed {
             let order = match self.order_by_id(id).await {
@@ -109,7 +136,7 @@ impl Shop {
             };
             items.push(Ordered { id, at, order });
         }
-        Ok(Page { items, next })
+        Ok(Page { items, next, current })
     }
 
     /// How far every view is behind.
@@ -118,18 +145,24 @@ impl Shop {
     }
 
     /// Reads off the runtime's threads: a view may have to be waited for, and sled reads files.
+    /// Where it is known what the view must have to show all that was answered, nothing else is
+    /// waited for. Also says whether the view had caught up.
     async fn read_view<T: Send + 'static>(
         &self,
         view: &'static str,
+        needed: Option<Vec<Position>>,
         read: impl FnOnce(&dyn StateStore) -> Result<T, views::Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, bool), Error> {
         let permit = self.permit()?;
         let (store, views) = (self.system().store.clone(), Arc::clone(&self.0.views));
         let read = move || {
             // The permit stays as long as the reading lasts, also when nobody waits for it.
             let _permit = permit;
-            views.catch_up(view, CATCH_UP);
-            read(&*store)
+            let current = match needed {
+                Some(ends) => views.reach(view, &ends, CATCH_UP),
+                None => views.catch_up(view, CATCH_UP),
+            };
+            read(&*store).map(|page| (page, current))
         };
         let done = tokio::task::spawn_blocking(read).await;
         let done = done.map_err(|error| Error::Store(error.to_string()))?;
@@ -150,8 +183,10 @@ pub(super) fn follow(
 ) -> Result<(Arc<Follower>, std::thread::JoinHandle<()>), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Store(error.to_string());
     let logs = system.shards.iter().map(|shard| shard.log.clone()).collect();
-    let follower = Follower::open(system.store.clone(), logs, views::all());
+    let views = views::keeping(system.catalogue.clone());
+    let follower = Follower::open(system.store.clone(), logs, views);
     let follower = follower.map_err(|error| failed(&error))?;
+    system.catalogue.load(&*system.store).map_err(|error| failed(&error))?;
     let thread = follower.spawn().map_err(|error| failed(&error))?;
     Ok((follower, thread))
 }

@@ -195,7 +195,8 @@ pub async fn open_with(
     let (system, drivers) = opening.start().await?;
     let keeper = keep(system.clone())?;
     let (follower, views) = lists::follow(&system)?;
-    let shop = Shop::new(system, follower, secret, options.most_commands);
+    let most_commands = options.most_commands;
+    let shop = Shop::in_folder(system, follower, secret, most_commands, Some(layout));
     Ok(Opened { shop, unmarked, drivers, keeper, views })
 }
 

@@ -7,7 +7,10 @@
 use crate::{domain::Sku, journal::Position};
 use std::{
     collections::HashMap,
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -33,16 +36,34 @@ pub struct Posted {
     pub position: Position,
 }
 
+/// How often something has changed. Cheap to clone; all clones count the same.
+#[derive(Clone, Debug, Default)]
+pub struct Count(Arc<AtomicU64>);
+
+impl Count {
+    /// As of now: who reads it before what it counts never takes an old thing for a new one.
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Counts a change that can be seen already.
+    pub fn grow(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
 /// One SKU's place on the board.
 #[derive(Debug)]
 pub struct Slot {
     sku: Sku,
     posted: watch::Sender<Posted>,
+    /// The board's.
+    changes: Count,
 }
 
 impl Slot {
-    fn new(sku: Sku) -> Slot {
-        Slot { sku, posted: watch::Sender::new(Posted::default()) }
+    fn new(sku: Sku, changes: Count) -> Slot {
+        Slot { sku, posted: watch::Sender::new(Posted::default()), changes }
     }
 
     /// Whose.
@@ -67,13 +88,16 @@ impl Slot {
 
     /// Shows a newer level; an older one is passed over.
     pub fn publish(&self, level: Level, position: Position) {
-        self.posted.send_if_modified(|posted| {
+        let changed = self.posted.send_if_modified(|posted| {
             let newer = position >= posted.position && level != posted.level;
             if position >= posted.position {
                 *posted = Posted { level, position };
             }
             newer
         });
+        if changed {
+            self.changes.grow();
+        }
     }
 }
 
@@ -81,9 +105,15 @@ impl Slot {
 #[derive(Debug, Default)]
 pub struct Board {
     slots: RwLock<HashMap<Sku, Arc<Slot>>>,
+    changes: Count,
 }
 
 impl Board {
+    /// Changes of any SKU's level.
+    pub fn changes(&self) -> &Count {
+        &self.changes
+    }
+
     /// The place of a SKU that a product has claimed.
     pub fn get(&self, sku: &str) -> Option<Arc<Slot>> {
         let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -99,7 +129,7 @@ impl Board {
         known.unwrap_or_else(|| {
             let mut slots = self.slots.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             let slot = slots.entry(sku.clone());
-            slot.or_insert_with(|| Arc::new(Slot::new(sku.clone()))).clone()
+            slot.or_insert_with(|| Arc::new(Slot::new(sku.clone(), self.changes.clone()))).clone()
         })
     }
 

@@ -1,38 +1,53 @@
-//! The products that are for sale, newest first.
+//! The catalogue: what every product says, and what lists of products are made of.
 //!
-//! A product stands in the list from its first adopted revision until it is archived. Invariant:
+//! A product stands in it from its first adopted revision on, for sale or archived. Invariant:
 //! what is not adopted yet is kept too, so a restart between proposal and adoption loses nothing.
 //!
 //! ```text
-//! catalogue  'l'  created_at (8 bytes, big-endian)  product (16)  -> the listed product
-//!            'p'  product (16)                                    -> its state and sequence
+//! catalogue  'c'  product (16)  -> its card, for the index
+//!            'p'  product (16)  -> its state and sequence
 //! ```
 
-use super::{Error, View, cursor};
+pub mod categories;
+mod index;
+mod query;
+
+pub use self::{
+    categories::Category,
+    index::Index,
+    query::{Query, Sort},
+};
+
+use super::{Error, View};
 use crate::{
     domain::{
-        Kind, Machine as _, ProductId, Time,
+        Kind, Machine as _, Money, ProductId, Sku, Time,
         product::{self, Event, Spec},
     },
     journal::{BatchRef, EntryRef, StateStore, Tree, codec},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The view's name.
 pub const NAME: &str = "catalogue";
-const LISTED: u8 = b'l';
+const CARD: u8 = b'c';
 const KNOWN: u8 = b'p';
 
-/// Bytes of a listed product's key behind `LISTED`.
-const REST: usize = 8 + 16;
+/// The catalogue's fold, and the index that it keeps if there is one.
+#[derive(Default)]
+pub struct Catalogue(Option<Arc<Index>>);
 
-/// The list of products.
-#[derive(Clone, Copy, Debug)]
-pub struct Catalogue;
+impl Catalogue {
+    /// The fold that keeps this index.
+    pub fn keeping(index: Arc<Index>) -> Catalogue {
+        Catalogue(Some(index))
+    }
+}
 
 /// One product as shoppers see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Product {
     /// Which.
     pub id: ProductId,
@@ -44,6 +59,21 @@ pub struct Product {
     pub archived: bool,
     /// What it says.
     pub spec: Spec,
+}
+
+/// What lists find and sort a product by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    id: ProductId,
+    created_at: Time,
+    archived: bool,
+    title: String,
+    vendor: String,
+    category: String,
+    tags: Vec<String>,
+    /// The lowest of a variant.
+    price: Money,
+    skus: Vec<Sku>,
 }
 
 /// All that is known of one product.
@@ -67,7 +97,7 @@ impl View for Catalogue {
         let entries = batches.iter().flat_map(BatchRef::entries);
         for entry in entries.filter(|entry| entry.kind == Kind::Product) {
             match codec::decode::<Event>(&entry) {
-                Ok(event) => fold_one(store, &entry, &event)?,
+                Ok(event) => self.fold_one(store, &entry, &event)?,
                 Err(error) => {
                     tracing::error!(%error, position = entry.position.0, "a product is not listed");
                 }
@@ -75,67 +105,93 @@ impl View for Catalogue {
         }
         Ok(())
     }
-}
 
-fn fold_one(store: &dyn StateStore, entry: &EntryRef<'_>, event: &Event) -> Result<(), Error> {
-    let Ok(id) = Uuid::from_slice(entry.id).map(ProductId) else { return Ok(()) };
-    let known_key = [&[KNOWN], entry.id].concat();
-    let mut known: Known = match store.get(Tree::Catalogue, &known_key)? {
-        Some(bytes) => rmp_serde::from_slice(&bytes).map_err(unreadable)?,
-        None => Known::default(),
-    };
-    if entry.sequence <= known.sequence {
-        return Ok(());
-    }
-    known.state.evolve(event, &entry.context);
-    known.sequence = entry.sequence;
-    if let Some(created_at) = known.state.created_at() {
-        let key = [&[LISTED], created_at.0.max(0).to_be_bytes().as_slice(), entry.id].concat();
-        match (event, known.state.spec()) {
-            (Event::Adopted { revision } | Event::Restored { revision }, Some(spec)) => {
-                let (revision, spec) = (*revision, spec.clone());
-                let product = Product { id, created_at, revision, archived: false, spec };
-                store.put(Tree::Catalogue, &key, &rmp_serde::to_vec_named(&product)?)?;
-            }
-            (Event::Archived { .. }, _) => store.delete(Tree::Catalogue, &key)?,
-            _ => {}
+    fn forget(&self) {
+        if let Some(index) = &self.0 {
+            index.clear();
         }
     }
-    // Last, since its sequence says that the list has the event too.
-    store.put(Tree::Catalogue, &known_key, &rmp_serde::to_vec_named(&known)?)?;
-    Ok(())
+}
+
+impl Catalogue {
+    fn fold_one(
+        &self,
+        store: &dyn StateStore,
+        entry: &EntryRef<'_>,
+        event: &Event,
+    ) -> Result<(), Error> {
+        let Ok(id) = Uuid::from_slice(entry.id).map(ProductId) else { return Ok(()) };
+        let known_key = key(KNOWN, id);
+        let mut known: Known = match store.get(Tree::Catalogue, &known_key)? {
+            Some(bytes) => rmp_serde::from_slice(&bytes).map_err(unreadable)?,
+            None => Known::default(),
+        };
+        if entry.sequence <= known.sequence {
+            return Ok(());
+        }
+        known.state.evolve(event, &entry.context);
+        known.sequence = entry.sequence;
+        if let Some(card) = card(id, &known.state).filter(|_| is_seen(event)) {
+            store.put(Tree::Catalogue, &key(CARD, id), &rmp_serde::to_vec_named(&card)?)?;
+            if let Some(index) = &self.0 {
+                index.put(card);
+            }
+        }
+        // Last, since its sequence says that the card has the event too.
+        store.put(Tree::Catalogue, &known_key, &rmp_serde::to_vec_named(&known)?)?;
+        Ok(())
+    }
+}
+
+/// Whether shoppers see something else from here on.
+fn is_seen(event: &Event) -> bool {
+    match event {
+        Event::Adopted { .. } | Event::Archived { .. } | Event::Restored { .. } => true,
+        Event::Proposed { .. }
+        | Event::Rejected { .. }
+        | Event::Unclaimed { .. }
+        | Event::Listed { .. } => false,
+    }
+}
+
+fn card(id: ProductId, state: &product::State) -> Option<Card> {
+    let (spec, created_at) = (state.spec()?, state.created_at()?);
+    Some(Card {
+        id,
+        created_at,
+        archived: state.archived(),
+        title: spec.title.clone(),
+        vendor: spec.vendor.clone(),
+        category: spec.category.clone(),
+        tags: spec.tags.clone(),
+        price: spec.lowest_price()?,
+        skus: spec.variants.iter().map(|variant| variant.sku.clone()).collect(),
+    })
+}
+
+fn key(kind: u8, id: ProductId) -> Vec<u8> {
+    [&[kind], id.0.as_bytes().as_slice()].concat()
 }
 
 fn unreadable(source: rmp_serde::decode::Error) -> Error {
     Error::Unreadable { view: NAME, source }
 }
 
-/// Where the list goes on. As text it means nothing to whoever carries it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor(Vec<u8>);
-
-impl Cursor {
-    /// `None` when no page of this list ended there.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Cursor> {
-        cursor::below(text, &[LISTED], REST).map(Cursor)
-    }
-}
-
-/// One page, newest first, and the cursor of the next.
+/// What these products say, in the same order; without those that the store does not have.
 ///
 /// # Errors
 /// The store failed, or holds something else.
-pub fn page(
-    store: &dyn StateStore,
-    cursor: Option<&Cursor>,
-    limit: usize,
-) -> Result<(Vec<Product>, Option<String>), Error> {
-    let after = cursor.map(|cursor| cursor.0.as_slice());
-    let (pairs, more) = cursor::page(store, Tree::Catalogue, &[LISTED], after, limit)?;
-    let next = pairs.last().filter(|_| more).map(|(key, _)| cursor::text(key));
-    let products = pairs.iter().map(|(_, bytes)| rmp_serde::from_slice(bytes).map_err(unreadable));
-    Ok((products.collect::<Result<_, _>>()?, next))
+pub fn products(store: &dyn StateStore, ids: &[ProductId]) -> Result<Vec<Product>, Error> {
+    let mut products = Vec::with_capacity(ids.len());
+    for &id in ids {
+        let Some(bytes) = store.get(Tree::Catalogue, &key(KNOWN, id))? else { continue };
+        let Known { state, .. } = rmp_serde::from_slice(&bytes).map_err(unreadable)?;
+        let (revision, archived) = (state.shown(), state.archived());
+        if let (Some(created_at), Some(spec)) = (state.created_at(), state.into_spec()) {
+            products.push(Product { id, created_at, revision, archived, spec });
+        }
+    }
+    Ok(products)
 }
 
 #[cfg(test)]

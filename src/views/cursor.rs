@@ -3,11 +3,7 @@
 //!
 //! Invariant: a text that no list made is no cursor, never a panic.
 
-use crate::journal::{
-    StateStore, Tree,
-    state::{self, Order, Pair},
-};
-use std::{fmt::Write as _, ops::Bound};
+use std::fmt::Write as _;
 
 pub(super) fn text(key: &[u8]) -> String {
     key.iter().fold(String::with_capacity(key.len() * 2), |mut text, byte| {
@@ -28,27 +24,6 @@ pub(super) fn key(text: &str) -> Option<Vec<u8>> {
 /// The key in `text` if it is `prefix` and so many bytes more, as every key of the list is.
 pub(super) fn below(text: &str, prefix: &[u8], more_bytes: usize) -> Option<Vec<u8>> {
     key(text).filter(|key| key.strip_prefix(prefix).is_some_and(|rest| rest.len() == more_bytes))
-}
-
-/// The `limit` pairs below `prefix` and before `cursor`, newest first, and whether more follow.
-pub(super) fn page(
-    store: &dyn StateStore,
-    tree: Tree,
-    prefix: &[u8],
-    cursor: Option<&[u8]>,
-    limit: usize,
-) -> Result<(Vec<Pair>, bool), state::Error> {
-    let one_more = limit.saturating_add(1);
-    let mut pairs = match cursor {
-        None => store.scan_prefix(tree, prefix, Order::Descending, one_more)?,
-        Some(key) => {
-            let range = (Bound::Included(prefix), Bound::Excluded(key));
-            store.scan(tree, range, Order::Descending, one_more)?
-        }
-    };
-    let more = pairs.len() > limit;
-    pairs.truncate(limit);
-    Ok((pairs, more))
 }
 
 #[cfg(test)]

@@ -269,14 +269,23 @@ impl Follower {
     /// Waits until `view` contains all that is durable now, at most so long; whether it does.
     pub fn catch_up(&self, view: &str, at_most: Duration) -> bool {
         let ends: Vec<Position> = self.logs.iter().map(|log| log.end()).collect();
+        self.reach(view, &ends, at_most)
+    }
+
+    /// Waits until `view` contains all that stands before `ends` in the shards, at most so long;
+    /// whether it does.
+    pub fn reach(&self, view: &str, ends: &[Position], at_most: Duration) -> bool {
         self.wait(view, at_most, |state, number| {
             let places = state.places.get(number);
-            places.is_some_and(|places| places.iter().zip(&ends).all(|(p, end)| p.position >= *end))
+            places.is_some_and(|places| places.iter().zip(ends).all(|(p, end)| p.position >= *end))
         })
     }
 
     fn wait(&self, view: &str, at_most: Duration, reached: impl Fn(&State, usize) -> bool) -> bool {
         let Some(number) = self.number(view) else { return false };
+        if reached(&self.lock(), number) {
+            return true;
+        }
         self.notify();
         let waits = |state: &mut State| !state.stopping && !reached(state, number);
         let waited = self.moved.wait_timeout_while(self.lock(), at_most, waits);
@@ -337,6 +346,7 @@ pub fn clear(store: &dyn StateStore, view: &dyn View, shards: usize) -> Result<(
     for tree in view.trees() {
         store.clear(*tree)?;
     }
+    view.forget();
     Ok(())
 }
 

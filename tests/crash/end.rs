@@ -50,10 +50,10 @@ async fn asked_to_end_it_answers_what_is_under_way_and_keeps_all_it_said() {
 }
 
 /// A disk of a size of one's own; unmounted when dropped.
-struct Disk(PathBuf);
+pub(crate) struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(at: &Path, megabytes: u32) -> Option<Disk> {
+    pub(crate) fn mount(at: &Path, megabytes: u32) -> Option<Disk> {
         let size = format!("size={megabytes}m");
         if !geteuid().is_root() {
             return None;

@@ -115,7 +115,11 @@ pub(crate) async fn shop(client: &mut Client, dice: &mut Dice, history: &mut His
     }
 }
 
-async fn errand(client: &mut Client, dice: &mut Dice, history: &mut History) -> Result<(), Error> {
+pub(crate) async fn errand(
+    client: &mut Client,
+    dice: &mut Dice,
+    history: &mut History,
+) -> Result<(), Error> {
     let sku = SKUS[usize::try_from(dice.below(3)).unwrap()];
     let mut units = 1 + dice.below(2);
     let wish = body(&json!({"sku": sku, "units": units}));

@@ -11,6 +11,7 @@
     reason = "what is not so fails the test"
 )]
 
+mod backup;
 mod damage;
 mod end;
 mod history;

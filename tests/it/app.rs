@@ -96,6 +96,10 @@ impl App {
         App::start(folder, Options { cache_bytes: 4 << 20, ..Options::default() }).await
     }
 
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(crate) fn shop(&self) -> &Shop {
         &self.opened.shop
     }

@@ -30,7 +30,7 @@ fn run(folder: &Path, line: &str, store: Option<&str>) -> (Option<i32>, String) 
 #[test]
 fn a_stopped_store_is_found_by_flag_then_environment_then_file() {
     let folder = folder();
-    for command in ["verify", "export events"] {
+    for command in ["verify", "export events", "backup copy"] {
         for (flags, environment, store) in [
             ("", None, "usual"),
             ("--config other.toml", None, "other"),
@@ -58,7 +58,7 @@ fn without_any_setting_it_is_the_default_store() {
 fn a_bad_settings_file_is_named_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("doorbuster.toml"), "colour = 1").unwrap();
-    for command in ["config", "verify", "export events", "rush"] {
+    for command in ["config", "verify", "export events", "rush", "backup copy", "restore copy"] {
         let (code, why) = run(folder.path(), command, None);
         assert_eq!(code, Some(2), "{command}");
         assert!(why.contains("there is no setting `colour`"), "{command}: {why}");

@@ -11,15 +11,21 @@
 )]
 
 mod app;
+mod backup;
+mod caching;
 mod cart;
 mod checkout;
 mod command_line;
 mod documents;
 mod editing;
+mod exchange;
+mod http2;
 mod inventory;
 mod live;
 mod manners;
 mod operate;
 mod orders;
 mod products;
+mod room;
+mod shelves;
 mod store;

@@ -22,6 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("load", &["domain"]),
     ("verify", &["domain", "journal", "ports", "views"]),
     ("export", &["domain", "journal", "verify"]),
+    ("backup", &["domain", "journal", "ports", "load", "verify"]),
+    ("exchange", &["domain", "journal", "ports", "shop", "verify"]),
     ("cli", &["*"]),
     ("main", &["*"]),
     ("lib", &["*"]),

@@ -85,7 +85,11 @@ impl System {
 
     /// Whether so much was appended since the last checkpoint that a restart would feel it.
     pub fn wants_checkpoint(&self) -> bool {
-        let tailed: u64 = self.shards.iter().map(|shard| shard.committer.tail_entries()).sum();
-        tailed >= self.settings.checkpoint_entries
+        self.tail_entries() >= self.settings.checkpoint_entries
+    }
+
+    /// How many entries came since the last checkpoint.
+    pub fn tail_entries(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.committer.tail_entries()).sum()
     }
 }

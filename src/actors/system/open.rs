@@ -18,7 +18,7 @@ use crate::{
         snapshot, state,
     },
     ports::{Clock, Entropy, Payments, ShopClock},
-    views::board::Board,
+    views::{board::Board, catalogue::Index},
 };
 use std::{
     path::PathBuf,
@@ -174,6 +174,8 @@ impl<L: ShardLog> Opening<L> {
             drivers.push(driver.releasing_by(releaser()));
             parts.push(Shard { committer, log: log_reader });
         }
+        let ends = parts.iter().map(|shard: &Shard| shard.log.end());
+        let catalogue = Arc::new(Index::new(ends));
         let system = Arc::new(System {
             settings: ingredients.settings,
             epoch,
@@ -181,6 +183,7 @@ impl<L: ShardLog> Opening<L> {
             store: ingredients.store,
             keyring: ingredients.keyring,
             board,
+            catalogue,
             timekeeper,
             quarantine: super::Quarantine::default(),
             payments: ingredients.payments,

@@ -31,6 +31,7 @@ pub struct Variant {
     /// Of one unit, in grams.
     pub weight_g: u32,
     /// Received when the SKU is first listed; later revisions don't count it.
+    #[serde(default)]
     pub units: u64,
 }
 

@@ -1,8 +1,11 @@
-//! Each change of a SKU's stock, encoded once for all who watch it.
+//! The stock of each watched SKU, encoded for many watchers at once.
 //!
-//! One task for each watched SKU takes the latest value, encodes it and hands it to every socket;
-//! it ends when nobody listens. Invariant: at most one frame per SKU in [`MIN_GAP`], fewer when
-//! there are many listeners or the machine is busy.
+//! Watchers of one SKU stand in groups of [`GROUP`]. One task for the SKU goes from group to group
+//! in rounds: it takes the latest value, encodes it, hands it to the group's sockets and lets the
+//! machine breathe before the next group. So a crowd never fills the runtime's queue, requests
+//! pass between two groups, and a frame is fresh for the last group as for the first. The task
+//! ends when nobody listens. Invariants: at most one frame per watcher in [`MIN_GAP`], fewer when
+//! there are many or the machine is busy; a group whose frame is not the latest gets another.
 
 use crate::{
     domain::Sku,
@@ -21,14 +24,21 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Between two frames of one SKU.
+/// Between two frames of one SKU to one watcher.
 const MIN_GAP: Duration = Duration::from_millis(50);
 
 /// The longest gap, however busy the machine is.
 const MAX_GAP: Duration = Duration::from_secs(2);
 
-/// What one frame to one listener costs, on the safe side.
+/// What one frame to one listener costs, on the safe side: a round leaves half of the time to
+/// others.
 const PER_LISTENER: Duration = Duration::from_micros(20);
+
+/// As late as a timer comes on an idle machine.
+const TICK: Duration = Duration::from_millis(2);
+
+/// Listeners that get a frame at once: some milliseconds of work.
+const GROUP: usize = 256;
 
 /// The stock of one SKU, ready to be sent.
 #[derive(Clone, Debug)]
@@ -64,9 +74,11 @@ impl Frame {
     }
 }
 
-/// The SKUs that somebody watches.
+type Group = watch::Sender<Frame>;
+
+/// The SKUs that somebody watches, and their watchers in groups.
 #[derive(Clone, Default)]
-pub struct Frames(Arc<Mutex<HashMap<Sku, watch::Sender<Frame>>>>);
+pub struct Frames(Arc<Mutex<HashMap<Sku, Vec<Group>>>>);
 
 impl Frames {
     /// How many SKUs are watched.
@@ -77,87 +89,143 @@ impl Frames {
     /// The latest frame of a SKU and those to come.
     pub(super) fn watch(&self, slot: &Arc<Slot>) -> watch::Receiver<Frame> {
         let mut all = self.lock();
-        if let Some(sender) = all.get(slot.sku()) {
-            return sender.subscribe();
+        let known = all.get_mut(slot.sku());
+        if let Some(group) = known
+            .as_ref()
+            .and_then(|groups| groups.iter().find(|group| group.receiver_count() < GROUP))
+        {
+            return group.subscribe();
         }
         let mut posted = slot.watch();
-        let frame = Frame::of(slot, *posted.borrow_and_update());
-        let (sender, receiver) = watch::channel(frame);
-        all.insert(slot.sku().clone(), sender.clone());
-        tokio::spawn(self.clone().publish(slot.clone(), posted, sender));
+        let (group, receiver) = watch::channel(Frame::of(slot, *posted.borrow_and_update()));
+        if let Some(groups) = known {
+            groups.push(group);
+        } else {
+            all.insert(slot.sku().clone(), vec![group]);
+            tokio::spawn(self.clone().publish(slot.clone(), posted));
+        }
         receiver
     }
 
-    async fn publish(
-        self,
-        slot: Arc<Slot>,
-        mut posted: watch::Receiver<Posted>,
-        sender: watch::Sender<Frame>,
-    ) {
+    async fn publish(self, slot: Arc<Slot>, mut posted: watch::Receiver<Posted>) {
         let mut lateness = Duration::ZERO;
         loop {
             tokio::select! {
                 changed = posted.changed() => if changed.is_err() { return },
-                () = sender.closed() => {
-                    if self.forget(slot.sku(), &sender) {
+                () = nobody_listens(self.groups(slot.sku())) => {
+                    if self.forget(slot.sku()) {
                         return;
                     }
                     continue;
                 }
             }
-            let latest = *posted.borrow_and_update();
-            sender.send_replace(Frame::of(&slot, latest));
-            let due = Instant::now() + gap(sender.receiver_count(), lateness);
-            // A pace, not a deadline of the shop's.
-            sleep_until(due).await;
-            lateness = due.elapsed();
+            lateness = self.round(&slot, &mut posted, lateness).await;
         }
     }
 
+    /// Shows every group the latest value; returns how late the machine was with that on average.
+    /// A value that comes in the course of it is another round's, too.
+    async fn round(
+        &self,
+        slot: &Slot,
+        posted: &mut watch::Receiver<Posted>,
+        lateness: Duration,
+    ) -> Duration {
+        let begun = Instant::now();
+        let (mut listeners, mut late, mut steps) = (0_usize, Duration::ZERO, 0_u32);
+        posted.mark_unchanged();
+        // A group that comes now has the latest value.
+        for group in self.groups(slot.sku()) {
+            let (latest, there) = (slot.posted(), group.receiver_count());
+            if there == 0 || group.borrow().position == latest.position {
+                continue;
+            }
+            group.send_replace(Frame::of(slot, latest));
+            listeners = listeners.saturating_add(there);
+            steps += 1;
+            late += wait_until(Instant::now() + breath(there, lateness)).await;
+        }
+        let lateness = late.checked_div(steps).unwrap_or_default();
+        let rest = begun + gap(listeners);
+        if rest > Instant::now() { lateness.max(wait_until(rest).await) } else { lateness }
+    }
+
+    fn groups(&self, sku: &Sku) -> Vec<Group> {
+        self.lock().get(sku).cloned().unwrap_or_default()
+    }
+
     /// Ends a SKU's frames; `false` when somebody came meanwhile.
-    fn forget(&self, sku: &Sku, sender: &watch::Sender<Frame>) -> bool {
+    fn forget(&self, sku: &Sku) -> bool {
         let mut all = self.lock();
-        let unwatched = sender.receiver_count() == 0;
+        let groups = all.get(sku).map(Vec::as_slice).unwrap_or_default();
+        let unwatched = groups.iter().all(|group| group.receiver_count() == 0);
         if unwatched {
             all.remove(sku);
         }
         unwatched
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Sku, watch::Sender<Frame>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Sku, Vec<Group>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How long to let a frame stand: a timer that comes late says that the machine is busy.
-fn gap(listeners: usize, lateness: Duration) -> Duration {
+/// Comes back when each group was empty once.
+async fn nobody_listens(groups: Vec<Group>) {
+    for group in groups {
+        group.closed().await;
+    }
+}
+
+/// A pace, not a deadline of the shop's; returns how late the machine was.
+async fn wait_until(due: Instant) -> Duration {
+    sleep_until(due).await;
+    due.elapsed().saturating_sub(TICK)
+}
+
+/// How long a group's frames may take the machine before the next group gets its own: a timer
+/// that comes late says that it is busy.
+fn breath(listeners: usize, lateness: Duration) -> Duration {
     let listeners = u32::try_from(listeners).unwrap_or(u32::MAX);
-    let fan_out = PER_LISTENER.saturating_mul(listeners);
-    MIN_GAP.max(fan_out).saturating_add(lateness.saturating_mul(4)).min(MAX_GAP)
+    let own = PER_LISTENER.saturating_mul(listeners) / 2;
+    own.saturating_add(lateness.saturating_mul(2)).min(MAX_GAP / 8)
+}
+
+/// From the begin of a round to the begin of the next.
+fn gap(listeners: usize) -> Duration {
+    let listeners = u32::try_from(listeners).unwrap_or(u32::MAX);
+    PER_LISTENER.saturating_mul(listeners).clamp(MIN_GAP, MAX_GAP)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::views::board::{Board, Level};
+
+    fn slot() -> Arc<Slot> {
+        Board::default().slot(&Sku::parse("TEE").unwrap())
+    }
+
+    fn publish(slot: &Slot, free: u64) {
+        slot.publish(Level { free, known: true, ..Level::default() }, Position(free));
+    }
 
     #[test]
     fn a_gap_stretches_with_listeners_and_with_load_but_not_for_ever() {
         let ms = Duration::from_millis;
-        assert_eq!(gap(1, ms(0)), ms(50));
-        assert_eq!(gap(10_000, ms(0)), ms(200));
-        assert_eq!(gap(1, ms(25)), ms(150));
-        assert_eq!(gap(usize::MAX, Duration::MAX), MAX_GAP);
+        assert_eq!((gap(1), gap(10_000), gap(usize::MAX)), (ms(50), ms(200), MAX_GAP));
+        let idle = breath(GROUP, ms(0));
+        assert!(idle * 40 <= gap(40 * GROUP), "a round of all groups ends within its gap");
+        assert_eq!(breath(GROUP, ms(25)), idle + ms(50));
+        assert_eq!(breath(GROUP, Duration::MAX), MAX_GAP / 8);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_listener_finds_only_the_latest_frame() {
-        use crate::views::board::{Board, Level};
-        let slot = Board::default().slot(&Sku::parse("TEE").unwrap());
-        let frames = Frames::default();
+        let (slot, frames) = (slot(), Frames::default());
         let mut slow = frames.watch(&slot);
         for free in 1..=5 {
-            let level = Level { free, known: true, ..Level::default() };
-            slot.publish(level, Position(free));
+            publish(&slot, free);
             tokio::time::advance(MIN_GAP * 2).await;
             tokio::task::yield_now().await;
         }
@@ -169,5 +237,29 @@ mod tests {
         while frames.watched() > 0 {
             tokio::time::advance(MIN_GAP).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_group_gets_the_last_value_and_fresh_ones_on_the_way() {
+        let (slot, frames) = (slot(), Frames::default());
+        let mut crowd: Vec<_> = (0..GROUP * 3 + 1).map(|_| frames.watch(&slot)).collect();
+        assert_eq!(frames.groups(slot.sku()).len(), 4);
+        publish(&slot, 1);
+        crowd[0].changed().await.unwrap();
+        assert!(!crowd[GROUP].has_changed().unwrap(), "the next group waits for its turn");
+        publish(&slot, 2);
+        let mut last = crowd.pop().unwrap();
+        last.changed().await.unwrap();
+        assert_eq!(last.borrow_and_update().position, Position(2), "not what is old by then");
+        for listener in &mut crowd {
+            listener.wait_for(|frame| frame.position == Position(2)).await.unwrap();
+        }
+        drop(crowd.drain(..GROUP));
+        let _again = frames.watch(&slot);
+        assert_eq!(frames.groups(slot.sku()).len(), 4, "whoever comes takes a place that is free");
+        drop((crowd, last));
+        publish(&slot, 3);
+        tokio::time::advance(MAX_GAP).await;
+        assert_eq!(frames.watched(), 1, "somebody still listens");
     }
 }

@@ -12,26 +12,17 @@ pub(super) const TAG: &str = "Document";
 
 const ETAG: &str = "Names this version; send it as If-None-Match.";
 
-fn cached(operation: Operation) -> Operation {
-    operation
-        .header("ETag", ETAG)
-        .header("Cache-Control", "`no-cache`: ask before it is used again.")
-        .answer(304, "It is as it was.", "", Text::schema(), Value::Null)
-        .header("ETag", ETAG)
-        .hears::<Text>("If-None-Match", "The ETag of what is there already.", "\"0\"")
-}
-
 pub(in crate::http) fn document() -> Operation {
     let any: RefOr<Schema> = Schema::from(ObjectBuilder::new()).into();
     let what = "Made from the code of the program that answers it.";
     let operation = Operation::new(TAG, "readDocument", "Read this document", what);
-    cached(operation.answer(200, "OpenAPI 3.1.", "application/json", any, Value::Null))
+    operation.answer(200, "OpenAPI 3.1.", "application/json", any, Value::Null).cached(ETAG)
 }
 
 pub(in crate::http) fn page() -> Operation {
     let what = "To read and to try; it loads nothing from elsewhere.";
     let operation = Operation::new(TAG, "readPage", "Read this document as a page", what);
-    cached(operation.answer(200, "The page.", "text/html", Text::schema(), Value::Null))
+    operation.answer(200, "The page.", "text/html", Text::schema(), Value::Null).cached(ETAG)
 }
 
 pub(in crate::http) fn asset() -> Operation {
@@ -42,10 +33,11 @@ pub(in crate::http) fn asset() -> Operation {
     );
     let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
     let picture = ObjectBuilder::new().schema_type(Type::String).format(Some(binary));
-    let operation = operation
+    operation
         .answer(200, "The file.", "text/css", Text::schema(), Value::Null)
         .or_as("text/javascript", Text::schema())
         .or_as("text/html", Text::schema())
-        .or_as("image/png", Schema::from(picture).into());
-    cached(operation).refuses([Code::NotFound])
+        .or_as("image/png", Schema::from(picture).into())
+        .cached(ETAG)
+        .refuses([Code::NotFound])
 }

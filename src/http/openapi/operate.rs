@@ -1,9 +1,12 @@
 //! What the document says of operation.
 
 use super::{Operation, schemas::Text};
-use crate::http::{
-    operate::{Quarantined, Released, Wellbeing},
-    problem::Code,
+use crate::{
+    http::{
+        operate::{Quarantined, Released, Wellbeing},
+        problem::Code,
+    },
+    journal::backup::Cut,
 };
 use serde_json::json;
 use utoipa::PartialSchema as _;
@@ -44,6 +47,21 @@ pub(in crate::http) fn quarantined() -> Operation {
             "Let it in again.",
             &[("path.entity", "$response.body#/items/0/entity")],
         )
+}
+
+pub(in crate::http) fn cut() -> Operation {
+    let what = "For a backup: whoever copies each log up to its position has one instant of all.";
+    let example = json!({
+        "id": "cut_3b1f9a52c0de4f6a8f10aa7b4cc1d2e3",
+        "at": "2026-05-01T10:01:12.250Z",
+        "shards": [{"position": 81920, "epoch": 3, "hash": "0".repeat(64)}],
+        "books": [{"name": "payments.jsonl", "bytes": 4096}],
+    });
+    Operation::new(TAG, "cutLogs", "Where do all logs end now?", what).admin().gives::<Cut>(
+        200,
+        "One instant.",
+        example,
+    )
 }
 
 pub(in crate::http) fn release() -> Operation {

@@ -59,6 +59,12 @@ impl Operation {
         self.opened_by(&[ADMIN_TOKEN]).refuses([Code::TokenRequired, Code::Forbidden])
     }
 
+    /// For everybody; the admin sees more.
+    pub(super) fn admin_if_any(mut self) -> Operation {
+        self.inner = self.inner.security(SecurityRequirement::default());
+        self.opened_by(&[ADMIN_TOKEN]).refuses([Code::TokenRequired, Code::Forbidden])
+    }
+
     /// For whoever has the cart.
     pub(super) fn cart(self) -> Operation {
         let opened = self.opened_by(&[CART_TOKEN, CART_COOKIE]);
@@ -196,6 +202,20 @@ impl Operation {
             answer.headers.insert(name.to_owned(), header.into());
         }
         self
+    }
+
+    /// The answer that was described last is kept by readers, who ask whether it is still so.
+    pub(super) fn cached(self, etag: &str) -> Operation {
+        let kept = self.last;
+        let mut told = self
+            .header("ETag", etag)
+            .header("Cache-Control", "Who may keep it, and for how long.")
+            .header("Vary", "`accept-encoding` where it comes in several codings.")
+            .answer(304, "It is as it was.", "", Text::schema(), Value::Null)
+            .header("ETag", etag)
+            .hears::<Text>("If-None-Match", "The ETag of what is there already.", "\"0\"");
+        told.last = kept;
+        told
     }
 
     /// What to do with the answer that was described last: `given` names parameters and where

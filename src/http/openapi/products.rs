@@ -2,14 +2,16 @@
 
 use super::{
     Operation,
-    schemas::{IdOrHandle, Revision, Text},
+    schemas::{Amounts, Flag, IdOrHandle, Order, Revision, Text},
 };
-use crate::http::{
-    problem::Code,
-    products::{ProductBody, Written},
+use crate::{
+    domain::Currency,
+    http::{
+        problem::Code,
+        products::{ProductBody, Tree, Written},
+    },
 };
 use serde_json::{Value, json};
-use utoipa::PartialSchema as _;
 
 pub(super) const TAG: &str = "Products";
 
@@ -72,15 +74,6 @@ fn one(operation: Operation) -> Operation {
 
 const ETAG: &str = "Names this body, and in front of the `-` this revision.";
 
-/// A reader that has it already is told so.
-fn cached(operation: Operation) -> Operation {
-    operation
-        .header("ETag", ETAG)
-        .answer(304, "It is as it was.", "", Text::schema(), Value::Null)
-        .header("ETag", ETAG)
-        .hears::<Text>("If-None-Match", "The ETag of what is there already.", "\"0\"")
-}
-
 /// Something that an admin does to one of them.
 fn changing(operation: Operation) -> Operation {
     let unless = "The ETag of what is to be changed: if it has another revision by now, it is not.";
@@ -125,26 +118,51 @@ pub(in crate::http) fn create() -> Operation {
 }
 
 pub(in crate::http) fn list() -> Operation {
-    let what = "What is on sale, newest first.";
-    cached(
-        Operation::new(TAG, "listProducts", "List products", what)
-            .lists::<ProductBody>("A page of the catalogue.", example())
-            .then("readProduct", "Read one.", &[("path.id", "$response.body#/items/0/id")])
-            .then_send(
-                "addToCart",
-                "Buy the first one.",
-                &[],
-                json!({"sku": "$response.body#/items/0/variants/0/sku", "units": 1}),
-            )
-            .then("listProducts", "Go on.", &[("query.cursor", "$response.body#/next")]),
-    )
+    let what = "What is on sale, and for the admin what is archived. A parameter that is not known \
+                is refused.";
+    let listed = Operation::new(TAG, "listProducts", "List products", what)
+        .admin_if_any()
+        .query::<Text>("category", "In this category or below it: `Apparel > Shirts`.")
+        .query::<Text>("tag", "With this tag; several must all be there.")
+        .query::<Text>("vendor", "Of this vendor.")
+        .query::<Amounts>("price_min", "With a variant that costs at least so many minor units.")
+        .query::<Amounts>("price_max", "With a variant that costs at most so many.")
+        .query::<Currency>("currency", "Sold in this currency.")
+        .query::<Flag>("in_stock", "Whether units are free.")
+        .query::<Flag>("archived", "Those that are archived instead, for the admin.")
+        .query::<Order>("sort", "In which order.")
+        .lists::<ProductBody>("A page of the catalogue.", example());
+    listed
+        .cached(ETAG)
+        .then("readProduct", "Read one.", &[("path.id", "$response.body#/items/0/id")])
+        .then_send(
+            "addToCart",
+            "Buy the first one.",
+            &[],
+            json!({"sku": "$response.body#/items/0/variants/0/sku", "units": 1}),
+        )
+        .then("listProducts", "Go on.", &[("query.cursor", "$response.body#/next")])
+}
+
+pub(in crate::http) fn categories() -> Operation {
+    let tree = json!({"items": [{
+        "path": "Apparel",
+        "name": "Apparel",
+        "products": 2,
+        "children": [
+            {"path": "Apparel > Shirts", "name": "Shirts", "products": 2, "children": []},
+        ],
+    }]});
+    let what = "Those that have something for sale, as a tree.";
+    Operation::new(TAG, "listCategories", "List categories", what)
+        .gives::<Tree>(200, "The tree.", tree)
+        .cached(ETAG)
 }
 
 pub(in crate::http) fn read() -> Operation {
-    cached(
-        one(Operation::new(TAG, "readProduct", "Read a product", "Archived ones, too."))
-            .gives::<ProductBody>(200, "The product as it is now.", example()),
-    )
+    one(Operation::new(TAG, "readProduct", "Read a product", "Archived ones, too."))
+        .gives::<ProductBody>(200, "The product as it is now.", example())
+        .cached(ETAG)
 }
 
 pub(in crate::http) fn update() -> Operation {

@@ -11,11 +11,12 @@ use crate::{
         sku::{MAX_UNITS, Sale},
     },
     http::problem::Code,
-    journal::Position,
+    journal::{Position, backup::Cut},
     shop::{
         cart,
         catalogue::{self, MAX_AMOUNT_MINOR},
-        orders::{Address, Details, Gift, Payment as Means},
+        lists::{Category, Sort},
+        orders::{Address, Contact, Details, Gift, Payment as Means},
     },
     views::ledger::Movement,
 };
@@ -25,7 +26,9 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         KnownFormat, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat,
-        schema::{AdditionalProperties, AnyOfBuilder, OneOfBuilder, SchemaType, Type},
+        schema::{
+            AdditionalProperties, AnyOfBuilder, ArrayBuilder, OneOfBuilder, SchemaType, Type,
+        },
     },
 };
 
@@ -244,6 +247,24 @@ schemas! {
         .property("region", maybe_text().max_length(Some(Details::MAX_TEXT)))
         .has("postal_code", bounded(1, Details::MAX_TEXT, NOT_BLANK))
         .has("country", text().pattern(Some("^[A-Z]{2}$")).description(Some("ISO 3166 alpha-2.")));
+    Contact, "Contact", uses [Address] => ObjectBuilder::new()
+        .has("email", text())
+        .has("address", named::<Address>());
+    Category, "Category" => ObjectBuilder::new()
+        .has("path", text().description(Some("From the root: `Apparel > Shirts`.")))
+        .has("name", text())
+        .has("products", whole(0, i64::MAX as u64))
+        .has("children", ArrayBuilder::new().items(named::<Category>()));
+    Cut, "Cut", uses [Time, Position] => ObjectBuilder::new()
+        .has("id", text())
+        .has("at", named::<Time>())
+        .has("shards", ArrayBuilder::new().items(ObjectBuilder::new()
+            .has("position", named::<Position>())
+            .has("epoch", whole(0, i64::MAX as u64))
+            .has("hash", text().pattern(Some("^[0-9a-f]{64}$")))))
+        .has("books", ArrayBuilder::new().items(ObjectBuilder::new()
+            .has("name", text())
+            .has("bytes", whole(0, i64::MAX as u64))));
     Gift, "Gift" => closed()
         .has("to", text().max_length(Some(Details::MAX_TEXT)))
         .has("message", text().max_length(Some(Details::MAX_TEXT)));
@@ -285,13 +306,18 @@ shapes! {
     IdOrHandle => text().min_length(Some(1));
     Label => text().max_length(Some(catalogue::MAX_NAME));
     Name => bounded(1, catalogue::MAX_NAME, NOT_BLANK);
-    Category => text().pattern(Some(format!(
+    CategoryPath => text().pattern(Some(format!(
         "^[^>]{{0,{most}}}(>[^>]{{0,{most}}}){{0,{deeper}}}$",
         most = catalogue::MAX_CATEGORY,
         deeper = catalogue::MAX_LEVELS - 1,
     ))).description(Some("A path such as `Apparel > Shirts`."));
     Picture => bounded(1, 2_048, ADDRESS).description(Some("An http or https address."));
     Alt => text().max_length(Some(catalogue::MAX_ALT));
+    Amounts => whole(0, i64::MAX as u64);
+    Flag => ObjectBuilder::new().schema_type(Type::Boolean);
+    Order => text()
+        .enum_values(Some(Sort::ALL.iter().map(|(name, _)| *name)))
+        .default(Some(json!("newest")));
     Revision => text().pattern(Some("^(\\*|(W/)?\"[0-9]{1,19}-[0-9A-Za-z]*\")$"));
     IdempotencyKey => text().min_length(Some(1)).max_length(Some(crate::shop::Key::MAX_BYTES));
     PageLimit => whole(1, 200).default(Some(json!(50)));

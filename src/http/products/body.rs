@@ -8,7 +8,7 @@ use crate::{
         product::{Spec, Variant},
     },
     http::openapi::schemas::{
-        Alt, Category, CountedUnits, Handle, Label, Name, Picture, ProductTitle, VariantTitle,
+        Alt, CategoryPath, CountedUnits, Handle, Label, Name, Picture, ProductTitle, VariantTitle,
         Whole32,
     },
     shop::{Shop, catalogue::Product, lists::Listed},
@@ -33,7 +33,7 @@ pub(in crate::http) struct Written {
     #[schema(value_type = Label)]
     vendor: String,
     #[serde(default)]
-    #[schema(value_type = Category)]
+    #[schema(value_type = CategoryPath)]
     category: String,
     #[serde(default)]
     #[schema(value_type = Vec<Name>, max_items = 250)]

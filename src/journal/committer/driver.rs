@@ -62,6 +62,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
     /// A driver for the committer's log; there must be only one.
     pub fn new(log: L, committer: Arc<Committer<O>>) -> Driver<L, O> {
         let release = |mut outbox: O, base, _| outbox.release(base);
+        *committer.lock_end() = log.tail();
         Driver { log, committer, current: None, release: Box::new(release) }
     }
 
@@ -96,6 +97,8 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                 }
             }
         }
+        // First the end, then the outbox: what a batch causes elsewhere is in no cut without it.
+        *self.committer.lock_end() = self.log.tail();
         let released = Released::begin(&self.committer.unreleased);
         (self.release)(std::mem::take(&mut open.outbox), tail.next, released);
         self.recycle(open);

@@ -4,7 +4,7 @@
 //! found is certainly on the disk.
 
 use super::super::{
-    Error, Flaw, MAX_BATCH_BYTES, Mark, Opened, Position, Visit,
+    Error, Flaw, MAX_BATCH_BYTES, Mark, Opened, Position, Tail, Visit,
     disk::{self, Naming as _},
     scan::{MarkRead, Scan, Stop},
 };
@@ -26,8 +26,23 @@ pub(super) struct Found {
 
 /// Checks everything in `folder`, changes nothing.
 pub(super) fn scan(folder: &Path, from: Position, visit: &mut Visit<'_>) -> Result<Found, Error> {
-    let mark = mark::read(&folder.join(MARK))?;
-    let bases = segments::list(folder)?;
+    walk(folder, mark::read(&folder.join(MARK))?, u64::MAX, from, visit)
+}
+
+/// Checks what was synced up to `end`, which the log may have gone beyond since.
+pub(super) fn scan_until(folder: &Path, end: Tail, visit: &mut Visit<'_>) -> Result<Found, Error> {
+    walk(folder, MarkRead::At(end), end.next.0, Position(0), visit)
+}
+
+fn walk(
+    folder: &Path,
+    mark: MarkRead,
+    until: u64,
+    from: Position,
+    visit: &mut Visit<'_>,
+) -> Result<Found, Error> {
+    let mut bases = segments::list(folder)?;
+    bases.retain(|base| *base < until);
     let mut scan = Scan::new(mark, from, visit);
     let mut buffer = vec![0; CHUNK_BYTES];
     if bases.is_empty() && mark == MarkRead::Missing {
@@ -39,7 +54,7 @@ pub(super) fn scan(folder: &Path, from: Position, visit: &mut Visit<'_>) -> Resu
         return Err(missing(folder, "the first segment is missing".to_owned()));
     }
     let mut later = bases.iter().skip(1);
-    let mut current = Reading::open(folder, 0)?;
+    let mut current = Reading::open(folder, 0, until)?;
     loop {
         let stop = current.walk(&mut scan, &mut buffer)?;
         let flaw = stop.open_flaw(&current.path, current.offset)?;
@@ -55,7 +70,7 @@ pub(super) fn scan(folder: &Path, from: Position, visit: &mut Visit<'_>) -> Resu
             return Err(current.corrupt(why));
         }
         buffer.resize(CHUNK_BYTES, 0);
-        current = Reading::open(folder, next)?;
+        current = Reading::open(folder, next, until)?;
     }
 }
 
@@ -72,11 +87,20 @@ struct Reading {
 }
 
 impl Reading {
-    fn open(folder: &Path, base: u64) -> Result<Reading, Error> {
+    fn open(folder: &Path, base: u64, until: u64) -> Result<Reading, Error> {
         let path = segments::path(folder, base);
         let file = File::open(&path).naming("opening", &path)?;
-        let bytes = file.metadata().naming("measuring", &path)?.len();
+        let bytes = file.metadata().naming("measuring", &path)?.len().min(until - base);
         Ok(Reading { file, path, offset: 0, bytes })
+    }
+
+    /// Nothing beyond what is to be read.
+    fn read(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
+        let left = usize::try_from(self.bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let most = buffer.len().min(left);
+        let read =
+            segments::read_at(&self.file, buffer.get_mut(..most).unwrap_or_default(), offset);
+        Ok(read.naming("reading", &self.path)?)
     }
 
     fn corrupt(&self, why: String) -> Error {
@@ -86,8 +110,7 @@ impl Reading {
     /// Walks all good batches and leaves `offset` behind the last one.
     fn walk(&mut self, scan: &mut Scan<'_>, buffer: &mut [u8]) -> Result<Stop, Error> {
         loop {
-            let read = segments::read_at(&self.file, buffer, self.offset);
-            let read = read.naming("reading", &self.path)?;
+            let read = self.read(buffer, self.offset)?;
             let (good, stop) = scan.walk(buffer.get(..read).unwrap_or_default());
             self.offset += good as u64;
             // A batch that the chunk cuts through is whole in the next one.
@@ -102,12 +125,11 @@ impl Reading {
     fn read_rest(&self, buffer: &mut Vec<u8>) -> Result<bool, Error> {
         let mut chunk = vec![0; CHUNK_BYTES];
         buffer.resize(MAX_BATCH_BYTES, 0);
-        let read = segments::read_at(&self.file, buffer, self.offset);
-        buffer.truncate(read.naming("reading", &self.path)?);
+        let read = self.read(buffer, self.offset)?;
+        buffer.truncate(read);
         let mut at = self.offset + buffer.len() as u64;
         while at < self.bytes {
-            let read = segments::read_at(&self.file, &mut chunk, at);
-            let read = read.naming("reading", &self.path)?;
+            let read = self.read(&mut chunk, at)?;
             if read == 0 {
                 break;
             }

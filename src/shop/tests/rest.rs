@@ -119,3 +119,21 @@ async fn a_deadline_behind_one_that_was_given_up_is_kept() {
     the_second_deadline_is_kept(false).await;
     the_second_deadline_is_kept(true).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rush_of_newcomers_sends_those_before_them_to_rest() {
+    let mut world = World::new(1);
+    world.settings.most_live = 50;
+    let running = world.open().await;
+    running.stop_the_clock();
+    running.shop.create_product(spec(&["TEE-1"], 10_000), None).await.unwrap();
+    for _ in 0..2_000 {
+        running.shop.add_to_cart(None, &sku("TEE-1"), 1, None).await.unwrap();
+    }
+    // In each of 64 parts of the directory some may still be on their way.
+    wait_until("carts are at rest without anybody's idle round", || {
+        running.shop.system().live()[1] < 400
+    })
+    .await;
+    running.close().await;
+}

@@ -130,3 +130,18 @@ fn entries_a_second() {
     while follower.pass().unwrap() {}
     println!("{:.0} receipts/s in batches of 5", 1e6 / begin.elapsed().as_secs_f64());
 }
+
+#[test]
+fn who_needs_only_what_is_there_waits_for_nothing_else() {
+    let (mut pen, store) = (written(30), Arc::default());
+    let follower = follow(&pen, &store);
+    while follower.pass().unwrap() {}
+    let here: Vec<Position> = pen.readers().iter().map(|log| log.end()).collect();
+    receive(&mut pen, 30);
+    // Nobody drives the follower, so what it has not read it will not read.
+    let name = views::catalogue::NAME;
+    assert!(follower.reach(name, &here, Duration::ZERO));
+    assert!(!follower.catch_up(name, Duration::ZERO));
+    let there: Vec<Position> = here.iter().map(|position| Position(position.0 + 1)).collect();
+    assert!(!follower.reach(name, &there, Duration::ZERO));
+}

@@ -1,0 +1,92 @@
+//! The parameters of a list of products.
+//!
+//! Invariant: a parameter or value that the list does not know is refused, never passed over: a
+//! filter with a typing error would otherwise show everything.
+
+use crate::{
+    domain::{Currency, product::category},
+    http::problem::Problem,
+    shop::lists::{Query, Sort},
+};
+use axum::{extract, http::Uri};
+use std::collections::BTreeSet;
+
+/// The longest page, and how long one is when nobody says.
+const MOST: usize = 200;
+const USUAL: usize = 50;
+
+/// The most tags that all must match.
+const MOST_TAGS: usize = 20;
+
+/// Which part of which list.
+pub(super) struct Wanted {
+    pub(super) query: Query,
+    pub(super) limit: usize,
+    /// What the page before answered as `next`.
+    pub(super) cursor: Option<String>,
+}
+
+impl Wanted {
+    /// # Errors
+    /// A parameter is unknown, comes twice, or has a value that it can't have.
+    pub(super) fn of(uri: &Uri) -> Result<Wanted, Problem> {
+        let parameters = extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
+        let extract::Query(parameters) =
+            parameters.map_err(|_| Problem::invalid("", "the query does not read"))?;
+        let mut wanted = Wanted { query: Query::default(), limit: USUAL, cursor: None };
+        let mut seen = BTreeSet::new();
+        for (name, value) in &parameters {
+            if name != "tag" && !seen.insert(name) {
+                return Err(Problem::invalid(name, "comes twice"));
+            }
+            wanted.set(name, value).map_err(|why| Problem::invalid(name, why))?;
+        }
+        Ok(wanted)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        let query = &mut self.query;
+        match name {
+            "category" => query.category = Some(category::tidy(value)).filter(|c| !c.is_empty()),
+            "vendor" => query.vendor = Some(value.trim().to_owned()),
+            "tag" if query.tags.len() == MOST_TAGS => return Err("may come at most 20 times"),
+            "tag" => query.tags.push(value.trim().to_owned()),
+            "price_min" => query.price_min = Some(minor(value)?),
+            "price_max" => query.price_max = Some(minor(value)?),
+            "currency" => query.currency = Some(currency(value)?),
+            "in_stock" => query.in_stock = Some(boolean(value)?),
+            "archived" => query.archived = boolean(value)?,
+            "sort" => query.sort = sort(value)?,
+            "limit" => self.limit = limit(value)?,
+            "cursor" => self.cursor = Some(value.to_owned()),
+            _ => {
+                return Err("is not known here; there are category, tag, vendor, price_min, \
+                            price_max, currency, in_stock, archived, sort, limit and cursor");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn minor(value: &str) -> Result<i64, &'static str> {
+    let amount = value.parse().ok().filter(|amount| *amount >= 0);
+    amount.ok_or("must be a whole number of minor units, such as 1999 for 19.99")
+}
+
+fn currency(value: &str) -> Result<Currency, &'static str> {
+    Currency::parse(value).ok_or("must be an ISO 4217 currency code such as USD")
+}
+
+fn boolean(value: &str) -> Result<bool, &'static str> {
+    value.parse().map_err(|_| "must be true or false")
+}
+
+fn sort(value: &str) -> Result<Sort, &'static str> {
+    let known = Sort::ALL.iter().find(|(name, _)| *name == value).map(|(_, sort)| *sort);
+    known.ok_or("must be newest, oldest, price, -price, title or -title")
+}
+
+fn limit(value: &str) -> Result<usize, &'static str> {
+    let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+    limit.ok_or("must be a whole number from 1 to 200")
+}
