@@ -199,16 +199,16 @@ schemas! {
     ProductId, "ProductId" => id("prod_", "A product.");
     Time, "Time" => text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .description(Some("RFC 3339, answered in UTC."));
-    Position, "Position" => whole(0, i64::MAX as u64)
+    Position, "Position" => whole(0, i64::MAX.unsigned_abs())
         .description(Some("Where the state stands in the log; grows with each change."));
     Currency, "Currency" => text().enum_values(Some(CURRENCIES.iter().cloned()))
         .description(Some("ISO 4217."));
     Money, "Money", uses [Currency] => closed()
-        .has("amount_minor", whole(0, MAX_AMOUNT_MINOR as u64))
+        .has("amount_minor", whole(0, MAX_AMOUNT_MINOR.unsigned_abs()))
         .has("currency", named::<Currency>())
         .description(Some("A price in minor units: 1999 with USD is 19.99 US dollars."));
     Amount, "Amount", uses [Currency] => closed()
-        .has("amount_minor", whole(0, i64::MAX as u64))
+        .has("amount_minor", whole(0, i64::MAX.unsigned_abs()))
         .has("currency", named::<Currency>())
         .description(Some("A total in minor units."));
     Code, "Code" => text().enum_values(Some(Code::ALL.iter().map(|code| code.name())))
@@ -234,7 +234,7 @@ schemas! {
         .has("at", named::<Time>())
         .has("by", text().description(Some("`admin`, `shop`, or an id.")))
         .has("kind", text().description(Some("`receipt`, `reservation`, `sale` and so on.")))
-        .property("units", whole(i64::MIN, i64::MAX as u64))
+        .property("units", whole(i64::MIN, i64::MAX.unsigned_abs()))
         .property("location", text())
         .property("to", text())
         .property("holder", text().description(Some("The cart, order or product it is about.")))
@@ -253,18 +253,18 @@ schemas! {
     Category, "Category" => ObjectBuilder::new()
         .has("path", text().description(Some("From the root: `Apparel > Shirts`.")))
         .has("name", text())
-        .has("products", whole(0, i64::MAX as u64))
+        .has("products", whole(0, i64::MAX.unsigned_abs()))
         .has("children", ArrayBuilder::new().items(named::<Category>()));
     Cut, "Cut", uses [Time, Position] => ObjectBuilder::new()
         .has("id", text())
         .has("at", named::<Time>())
         .has("shards", ArrayBuilder::new().items(ObjectBuilder::new()
             .has("position", named::<Position>())
-            .has("epoch", whole(0, i64::MAX as u64))
+            .has("epoch", whole(0, i64::MAX.unsigned_abs()))
             .has("hash", text().pattern(Some("^[0-9a-f]{64}$")))))
         .has("books", ArrayBuilder::new().items(ObjectBuilder::new()
             .has("name", text())
-            .has("bytes", whole(0, i64::MAX as u64))));
+            .has("bytes", whole(0, i64::MAX.unsigned_abs()))));
     Gift, "Gift" => closed()
         .has("to", text().max_length(Some(Details::MAX_TEXT)))
         .has("message", text().max_length(Some(Details::MAX_TEXT)));
@@ -313,7 +313,7 @@ shapes! {
     ))).description(Some("A path such as `Apparel > Shirts`."));
     Picture => bounded(1, 2_048, ADDRESS).description(Some("An http or https address."));
     Alt => text().max_length(Some(catalogue::MAX_ALT));
-    Amounts => whole(0, i64::MAX as u64);
+    Amounts => whole(0, i64::MAX.unsigned_abs());
     Flag => ObjectBuilder::new().schema_type(Type::Boolean);
     Order => text()
         .enum_values(Some(Sort::ALL.iter().map(|(name, _)| *name)))

@@ -19,14 +19,10 @@ fn operations(document: &Value) -> Vec<(String, String, &Value)> {
 }
 
 fn each<'a>(value: &'a Value, visit: &mut impl FnMut(&'a str, &'a Value)) {
-    let below: Vec<(&str, &Value)> = match value {
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.as_str(), value)).collect()
-        }
-        Value::Array(all) => all.iter().map(|value| ("", value)).collect(),
-        _ => vec![],
-    };
-    for (name, value) in below {
+    let fields = value.as_object().into_iter().flatten();
+    let fields = fields.map(|(name, value)| (name.as_str(), value));
+    let items = value.as_array().into_iter().flatten().map(|value| ("", value));
+    for (name, value) in fields.chain(items) {
         visit(name, value);
         each(value, visit);
     }
