@@ -2,7 +2,8 @@
 //!
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
-//! [`inventory`], [`live`], [`mail`] and [`operate`] are what stands there; [`problem`] says why not;
+//! [`inventory`], [`live`], [`mail`] and [`operate`] are what stands there; `openapi` is what the
+//! document says of it, and `docs` serves that; [`problem`] says why not;
 //! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`cached`] and
 //! [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what
 //! goes around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
@@ -15,18 +16,21 @@ pub mod cart;
 pub mod coding;
 mod connection;
 pub mod cors;
+mod docs;
 pub mod etag;
 pub mod extract;
 pub mod inventory;
 pub mod live;
 pub mod mail;
 pub mod middleware;
+mod openapi;
 mod opening;
 pub mod operate;
 pub mod orders;
 pub mod problem;
 pub mod products;
 pub mod reply;
+mod route;
 pub mod router;
 pub mod server;
 

@@ -3,6 +3,7 @@
 use super::{
     Door,
     extract::Call,
+    openapi::schemas::{Amount, LineUnits, WantedUnits},
     orders::order_body,
     problem::{Problem, key_required},
     reply::{Answer, json, locate, mark_replayed},
@@ -17,42 +18,50 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// The longest that a checkout waits until its order is settled.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Units of a SKU that are wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+pub(super) struct Wish {
     sku: Sku,
+    #[schema(value_type = WantedUnits)]
     units: u32,
 }
 
 /// Units that a line should have.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Units {
+pub(super) struct Units {
+    #[schema(value_type = LineUnits)]
     units: u32,
 }
 
 /// A cart as its shopper reads it.
-#[derive(Debug, Serialize)]
-struct CartBody<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cart)]
+pub(super) struct CartBody<'a> {
     id: CartId,
     items: Vec<LineBody<'a>>,
+    #[schema(value_type = Option<Amount>, required)]
     total: Option<Money>,
 }
 
 /// A line of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CartItem)]
 struct LineBody<'a> {
     sku: &'a Sku,
     title: &'a str,
     units: u32,
     price: Money,
+    #[schema(value_type = Option<Amount>, required)]
     total: Option<Money>,
     /// None when the reservation is over.
+    #[schema(required)]
     reserved_until: Option<Time>,
 }
 

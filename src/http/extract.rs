@@ -163,6 +163,12 @@ impl Named for LetterId {
     }
 }
 
+impl Named for String {
+    fn named(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
 impl Named for EntityId {
     fn named(text: &str) -> Option<Self> {
         EntityId::parse(text)
@@ -259,6 +265,8 @@ mod tests {
         for (body, field) in [
             (r#"{"units":-1}"#, "/units"),
             (r#"{"units":1.5}"#, "/units"),
+            (r#"{"units":-1.0}"#, "/units"),
+            (r#"{"units":1e19}"#, "/units"),
             (r#"{"units":null}"#, "/units"),
             (r#"{"units":1e999}"#, "/units"),
             ("{}", "/units"),
@@ -277,6 +285,14 @@ mod tests {
             ("null", ""),
         ] {
             assert_eq!(problem(body), (Code::Invalid, field.to_owned()), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_fraction_of_nothing() {
+        for whole in ["7", "7.0", "70e-1", "0.7e1"] {
+            let body = format!(r#"{{"units":{whole}}}"#);
+            assert_eq!(parse::<Outer>(body.as_bytes()).unwrap().units, 7, "{whole}");
         }
     }
 

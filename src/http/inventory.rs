@@ -3,6 +3,9 @@
 use super::{
     Door, coding,
     extract::Call,
+    openapi::schemas::{
+        BuyerLimit, CountedUnits, LocationName, MovedUnits, ReasonText, SignedUnits,
+    },
     problem::Problem,
     reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
 };
@@ -12,35 +15,39 @@ use crate::{
         sku::{Command, MAIN_LOCATION, MAX_UNITS, Sale},
     },
     journal::Position,
-    shop::{Shop, stock::Stock},
+    shop::{Shop, catalogue::MAX_AMOUNT_MINOR, stock::Stock},
     views::board::{Posted, Slot},
 };
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
-/// The longest name of a location, in bytes.
-const MAX_LOCATION_BYTES: usize = 64;
+/// The longest name of a location, in characters.
+pub(super) const MAX_LOCATION: usize = 64;
 
-/// The longest reason or reference, in bytes.
-pub(super) const MAX_TEXT_BYTES: usize = 500;
+/// The longest reason or reference, in characters.
+pub(super) const MAX_TEXT: usize = 500;
 
 /// Stock of a SKU as everybody reads it.
-#[derive(Debug, Serialize)]
-struct InventoryBody<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Stock)]
+pub(super) struct InventoryBody<'a> {
     sku: &'a Sku,
     on_hand: u64,
     reserved: u64,
     sold: u64,
     free: u64,
     low_stock_at: u64,
+    #[schema(value_type = Option<Sale>, required)]
     sale: Option<&'a Sale>,
     locations: Vec<LocationBody<'a>>,
     position: Position,
 }
 
 /// Units in one place.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StockLocation)]
 struct LocationBody<'a> {
     location: &'a str,
     on_hand: u64,
@@ -108,50 +115,64 @@ trait Written: DeserializeOwned {
     fn command(self) -> Result<Command, Problem>;
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Receipt {
+pub(super) struct Receipt {
+    #[schema(value_type = MovedUnits)]
     units: u64,
+    #[schema(value_type = Option<LocationName>)]
     location: Option<String>,
+    #[schema(value_type = Option<ReasonText>)]
     reference: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Adjustment {
+pub(super) struct Adjustment {
+    #[schema(value_type = SignedUnits)]
     units: i64,
+    #[schema(value_type = ReasonText)]
     reason: String,
+    #[schema(value_type = Option<LocationName>)]
     location: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Transfer {
+pub(super) struct Transfer {
+    #[schema(value_type = MovedUnits)]
     units: u64,
+    #[schema(value_type = LocationName)]
     from: String,
+    #[schema(value_type = LocationName)]
     to: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct WriteOff {
+pub(super) struct WriteOff {
+    #[schema(value_type = MovedUnits)]
     units: u64,
+    #[schema(value_type = ReasonText)]
     reason: String,
+    #[schema(value_type = Option<LocationName>)]
     location: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LowStock {
+pub(super) struct LowStock {
+    #[schema(value_type = CountedUnits)]
     units: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SaleTerms {
+pub(super) struct SaleTerms {
     opens_at: Time,
     closes_at: Time,
     price: Money,
+    #[schema(value_type = Option<BuyerLimit>)]
     units_per_buyer: Option<u32>,
 }
 
@@ -160,7 +181,7 @@ impl Written for Receipt {
         let Receipt { units, location, reference } = self;
         check_units(units, 1)?;
         if let Some(reference) = &reference {
-            check_text("/reference", reference, MAX_TEXT_BYTES)?;
+            check_text("/reference", reference, MAX_TEXT)?;
         }
         Ok(Command::Receive { units, location: place(location)?, reference })
     }
@@ -170,7 +191,7 @@ impl Written for Adjustment {
     fn command(self) -> Result<Command, Problem> {
         let Adjustment { units, reason, location } = self;
         check_units(units.unsigned_abs(), 1)?;
-        check_text("/reason", &reason, MAX_TEXT_BYTES)?;
+        check_text("/reason", &reason, MAX_TEXT)?;
         Ok(Command::Adjust { delta: units, location: place(location)?, reason })
     }
 }
@@ -179,8 +200,8 @@ impl Written for Transfer {
     fn command(self) -> Result<Command, Problem> {
         let Transfer { units, from, to } = self;
         check_units(units, 1)?;
-        check_text("/from", &from, MAX_LOCATION_BYTES)?;
-        check_text("/to", &to, MAX_LOCATION_BYTES)?;
+        check_text("/from", &from, MAX_LOCATION)?;
+        check_text("/to", &to, MAX_LOCATION)?;
         if from == to {
             return Err(Problem::invalid("/to", "must be another location than `from`"));
         }
@@ -192,7 +213,7 @@ impl Written for WriteOff {
     fn command(self) -> Result<Command, Problem> {
         let WriteOff { units, reason, location } = self;
         check_units(units, 1)?;
-        check_text("/reason", &reason, MAX_TEXT_BYTES)?;
+        check_text("/reason", &reason, MAX_TEXT)?;
         Ok(Command::WriteOff { units, location: place(location)?, reason })
     }
 }
@@ -210,8 +231,9 @@ impl Written for SaleTerms {
         if closes_at <= opens_at {
             return Err(Problem::invalid("/closes_at", "must be later than `opens_at`"));
         }
-        if price.amount_minor < 0 {
-            return Err(Problem::invalid("/price/amount_minor", "must not be negative"));
+        if !(0..=MAX_AMOUNT_MINOR).contains(&price.amount_minor) {
+            let why = format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}");
+            return Err(Problem::invalid("/price/amount_minor", why));
         }
         if units_per_buyer == Some(0) {
             return Err(Problem::invalid("/units_per_buyer", "must be at least 1, or left out"));
@@ -228,15 +250,18 @@ fn check_units(units: u64, least: u64) -> Result<(), Problem> {
 }
 
 pub(super) fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
-    if !text.trim().is_empty() && text.len() <= most && !text.contains(char::is_control) {
+    if !text.trim().is_empty()
+        && text.chars().nth(most).is_none()
+        && !text.contains(char::is_control)
+    {
         return Ok(());
     }
-    Err(Problem::invalid(field, format!("must be a text of 1 to {most} bytes on one line")))
+    Err(Problem::invalid(field, format!("must be a text of 1 to {most} characters on one line")))
 }
 
 fn place(location: Option<String>) -> Result<String, Problem> {
     let Some(location) = location else { return Ok(MAIN_LOCATION.to_owned()) };
-    check_text("/location", &location, MAX_LOCATION_BYTES)?;
+    check_text("/location", &location, MAX_LOCATION)?;
     Ok(location)
 }
 

@@ -3,6 +3,7 @@
 use super::{
     Door,
     extract::Call,
+    openapi::schemas,
     reply::{Answer, Page, Wanted, json, mark_replayed},
 };
 use crate::{
@@ -11,23 +12,28 @@ use crate::{
 };
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A letter that was given up.
-#[derive(Debug, Serialize)]
-struct DeadBody {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeadLetter)]
+pub(super) struct DeadBody {
     id: String,
     order: OrderId,
     kind: &'static str,
     /// None when there is nobody, or the person was erased.
+    #[schema(required)]
     to: Option<String>,
+    #[schema(value_type = schemas::Whole32)]
     attempts: u32,
     last_error: String,
     at: Time,
 }
 
 /// What has become of one that is wanted again.
-#[derive(Debug, Serialize)]
-struct ResendBody {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ResentLetter)]
+pub(super) struct ResendBody {
     id: String,
     status: &'static str,
 }

@@ -15,6 +15,7 @@ use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use std::sync::OnceLock;
+use utoipa::ToSchema;
 
 /// From a fast disk's sync to a stalled one's.
 const SECONDS: &[f64] =
@@ -63,13 +64,19 @@ fn describe() {
     describe_gauge!("doorbuster_mail_lag_seconds", "Age of the oldest letter not sent yet");
 }
 
+/// How it is, in one word.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Wellbeing {
+    status: &'static str,
+}
+
 /// `GET /healthz`
 pub async fn alive(_: Door, _: Call) -> Answer {
     Ok(is_alive())
 }
 
 pub(super) fn is_alive() -> Response {
-    json(StatusCode::OK, &serde_json::json!({ "status": "alive" }))
+    json(StatusCode::OK, &Wellbeing { status: "alive" })
 }
 
 /// `GET /readyz`: replayed, and the log takes entries.
@@ -78,7 +85,7 @@ pub async fn ready(door: Door, _: Call) -> Answer {
         return Err(Problem::new(Code::Unavailable, "the shop is closing"));
     }
     door.shop().writable().await?;
-    Ok(json(StatusCode::OK, &serde_json::json!({ "status": "ready" })))
+    Ok(json(StatusCode::OK, &Wellbeing { status: "ready" }))
 }
 
 /// `GET /metrics`
@@ -111,8 +118,9 @@ fn measure(door: &Door) {
     gauge!("doorbuster_quarantined").set(system.quarantine.list().len() as f64);
 }
 
-#[derive(Debug, Serialize)]
-struct Quarantined {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QuarantinedEntity)]
+pub(super) struct Quarantined {
     entity: String,
     why: String,
 }
@@ -138,6 +146,13 @@ pub async fn cut(door: Door, call: Call) -> Answer {
     Ok(json(StatusCode::OK, &door.shop().cut()))
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReleasedEntity)]
+pub(super) struct Released {
+    entity: String,
+    released: bool,
+}
+
 /// `POST /api/quarantine/{entity}/release`
 pub async fn release(door: Door, mut call: Call) -> Answer {
     let entity: EntityId = call.id().await?;
@@ -145,6 +160,6 @@ pub async fn release(door: Door, mut call: Call) -> Answer {
     if !door.shop().system().release(&entity) {
         return Err(Problem::new(Code::NotFound, "it is not quarantined"));
     }
-    let body = serde_json::json!({ "entity": entity.to_string(), "released": true });
+    let body = Released { entity: entity.to_string(), released: true };
     Ok(json(StatusCode::OK, &body))
 }

@@ -3,7 +3,8 @@
 use super::{
     Door, coding,
     extract::Call,
-    inventory::{MAX_TEXT_BYTES, check_text},
+    inventory::{MAX_TEXT, check_text},
+    openapi::schemas,
     problem::{Problem, key_required},
     reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
 };
@@ -24,6 +25,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// What a list calls an order that is shut out.
 #[derive(Debug, Serialize)]
@@ -41,19 +43,25 @@ enum Standing {
 }
 
 /// An order as its buyer reads it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
 pub(super) struct OrderBody<'a> {
     id: OrderId,
+    #[schema(value_type = schemas::Standing)]
     status: Standing,
     payment_status: Payment,
     needs_review: bool,
     items: Vec<ItemBody<'a>>,
+    #[schema(value_type = Option<schemas::Amount>, required)]
     total: Option<Money>,
+    #[schema(required)]
     gift: Option<Gift>,
     returns: Vec<ReturnBody<'a>>,
+    #[schema(value_type = Vec<Milestone>)]
     timeline: Cow<'a, [Milestone]>,
     /// Who bought and where to send it: for the admin only, and `null` once the buyer is erased.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Contact>)]
     #[expect(clippy::option_option, reason = "not for everybody, and not there: two things")]
     contact: Option<Option<Contact>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,21 +69,27 @@ pub(super) struct OrderBody<'a> {
 }
 
 /// A line of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderItem)]
 struct ItemBody<'a> {
     sku: &'a Sku,
     title: &'a str,
     units: u32,
     price: Money,
+    #[schema(value_type = Option<schemas::Amount>, required)]
     total: Option<Money>,
 }
 
 /// Units of it that came back.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Return)]
 struct ReturnBody<'a> {
+    #[schema(value_type = schemas::Whole32)]
     number: u32,
     at: Time,
+    #[schema(value_type = Vec<Line>)]
     items: &'a [Back],
+    #[schema(value_type = schemas::Amount)]
     amount: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -83,20 +97,24 @@ struct ReturnBody<'a> {
 }
 
 /// What came back, as the admin says.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Parcel {
+pub(super) struct Parcel {
+    #[schema(min_items = 1)]
     items: Vec<Line>,
+    #[schema(value_type = Option<schemas::ReasonText>)]
     reason: Option<String>,
     #[serde(default = "yes")]
     restock: bool,
 }
 
 /// Units of one line that came back.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ReturnLine)]
 #[serde(deny_unknown_fields)]
 struct Line {
     sku: Sku,
+    #[schema(value_type = schemas::BuyerLimit)]
     units: u32,
 }
 
@@ -229,7 +247,7 @@ pub async fn take_back(door: Door, mut call: Call) -> Answer {
     let Some(key) = call.key()? else { return Err(key_required()) };
     let Parcel { items, reason, restock } = call.json()?;
     if let Some(reason) = &reason {
-        check_text("/reason", reason, MAX_TEXT_BYTES)?;
+        check_text("/reason", reason, MAX_TEXT)?;
     }
     if items.is_empty() {
         return Err(Problem::invalid("/items", "names what came back: at least one line"));

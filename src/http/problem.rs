@@ -17,6 +17,7 @@ use axum::{
 };
 use serde::Serialize;
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// When to try again while the first command with a key is on its way: a few syncs.
 const IN_PROGRESS_MS: u64 = 50;
@@ -66,6 +67,7 @@ codes! {
     CartEmpty CONFLICT "cart-empty" "The cart is empty";
     CartClosed CONFLICT "cart-closed" "The cart is checked out";
     MixedCurrencies CONFLICT "mixed-currencies" "The currencies differ";
+    TooMuch CONFLICT "too-much" "More than the shop can hold";
     SkuTaken CONFLICT "sku-taken" "The SKU belongs to another product";
     HandleTaken CONFLICT "handle-taken" "The handle names another product";
     WouldGoNegative CONFLICT "would-go-negative" "Fewer units are there than should go";
@@ -86,7 +88,7 @@ codes! {
 }
 
 /// What helps next.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 struct Hints {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
@@ -114,14 +116,18 @@ pub struct Problem {
     hints: Box<Hints>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// RFC 9457: why something was not done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
     r#type: &'a str,
     title: &'static str,
     status: u16,
     detail: &'a str,
+    #[schema(value_type = Code)]
     code: &'static str,
     #[serde(flatten)]
+    #[schema(inline)]
     hints: &'a Hints,
 }
 
@@ -166,6 +172,23 @@ impl Problem {
         self
     }
 
+    /// What a client may read of this kind.
+    pub(super) fn example(code: Code) -> serde_json::Value {
+        let problem = Problem::new(code, code.title());
+        problem.write(|body| serde_json::to_value(&body)).unwrap_or_default()
+    }
+
+    fn write<T>(&self, write: impl FnOnce(Body<'_>) -> T) -> T {
+        write(Body {
+            r#type: &format!("/problems/{}", self.code.name()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code.name(),
+            hints: &self.hints,
+        })
+    }
+
     fn with(mut self, hint: impl FnOnce(&mut Hints)) -> Problem {
         hint(&mut self.hints);
         self
@@ -174,16 +197,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Problem { code, detail, hints } = self;
-        let body = Body {
-            r#type: &format!("/problems/{}", code.name()),
-            title: code.title(),
-            status: code.status().as_u16(),
-            detail: &detail,
-            code: code.name(),
-            hints: &hints,
-        };
-        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let body = self.write(|body| serde_json::to_vec(&body)).unwrap_or_default();
+        let Problem { code, hints, .. } = self;
         let mut response = Response::new(body.into());
         *response.status_mut() = code.status();
         let headers = response.headers_mut();
@@ -342,5 +357,5 @@ fn mixed() -> Problem {
 }
 
 fn out_of_range() -> Problem {
-    Problem::invalid("/units", "takes a count or a total beyond what the shop can hold")
+    Problem::new(Code::TooMuch, "takes a count or a total beyond what the shop can hold")
 }

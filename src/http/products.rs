@@ -3,8 +3,10 @@
 mod body;
 mod wanted;
 
+pub(super) use self::body::{ProductBody, Written};
+
 use self::{
-    body::{Written, body, listed},
+    body::{body, listed},
     wanted::Wanted,
 };
 use super::{
@@ -25,10 +27,12 @@ use crate::{
 };
 use axum::{http::StatusCode, response::Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// All categories that have products for sale.
-#[derive(Debug, Serialize)]
-struct Tree {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Categories)]
+pub(super) struct Tree {
     items: Vec<Category>,
 }
 

@@ -1,57 +1,66 @@
 //! The whole map of addresses on one screen.
 
 use super::{
-    Door, DoorSettings, cart,
-    extract::Call,
-    inventory, live, mail,
+    Door, DoorSettings, cart, docs, inventory, live, mail,
     middleware::{manners, no_such_address, wrong_method},
-    operate, orders,
-    problem::Problem,
-    products,
-    reply::{Answer, json},
+    openapi as say, operate, orders, products,
+    route::{Map, delete, noop, post, put, read, socket},
 };
 use crate::shop::Shop;
-use axum::{
-    Router,
-    extract::State,
-    http::StatusCode,
-    routing::{MethodFilter, MethodRouter, get, on},
-};
+use axum::Router;
 
-fn map() -> Router<Door> {
-    let product = read(products::read).merge(put("update", products::update));
-    Router::new()
-        .route("/api/products", read(products::list).merge(post("create", products::create)))
-        .route("/api/products/{id}", product.merge(delete("archive", products::archive)))
-        .route("/api/products/{id}/restore", post("restore", products::restore))
-        .route("/api/categories", read(products::categories))
-        .route("/api/inventory/{sku}", read(inventory::read))
-        .route("/api/inventory/{sku}/receipts", post("receive", inventory::receive))
-        .route("/api/inventory/{sku}/adjustments", post("adjust", inventory::adjust))
-        .route("/api/inventory/{sku}/transfers", post("transfer", inventory::transfer))
-        .route("/api/inventory/{sku}/write-offs", post("write-off", inventory::write_off))
-        .route("/api/inventory/{sku}/low-stock", put("low-stock", inventory::set_low_stock))
-        .route("/api/inventory/{sku}/sale", put("set-sale", inventory::set_sale))
-        .route("/api/inventory/{sku}/sale", delete("end-sale", inventory::end_sale))
-        .route("/api/cart", read(cart::read).merge(post("add", cart::add)))
-        .route("/api/cart/items/{sku}", put("set", cart::set).merge(delete("remove", cart::remove)))
-        .route("/api/cart/checkout", post("check-out", cart::check_out))
-        .route("/api/inventory/{sku}/movements", read(inventory::movements))
-        .route("/api/orders", read(orders::list))
-        .route("/api/orders/{id}", read(orders::read))
-        .route("/api/orders/{id}/cancel", post("cancel", orders::cancel))
-        .route("/api/orders/{id}/returns", post("take-back", orders::take_back))
-        .route("/api/orders/{id}/retry", post("retry", orders::retry))
-        .route("/api/mail/dead", read(mail::dead))
-        .route("/api/mail/dead/{id}/resend", post("resend", mail::resend))
-        .route("/api/quarantine", read(operate::quarantined))
-        .route("/api/quarantine/{entity}/release", post("release", operate::release))
-        .route("/api/cut", post("cut", operate::cut))
-        .route("/ws/stock", get(live::stock))
-        .route("/ws/orders/{id}", get(live::order))
-        .route("/healthz", read(operate::alive))
-        .route("/readyz", read(operate::ready))
-        .route("/metrics", read(operate::metrics))
+#[rustfmt::skip] // one line for each route
+pub(super) fn map() -> Map {
+    Map::default()
+        .at("/api/products", [
+            read(products::list, say::products::list),
+            post("create", products::create, say::products::create),
+        ])
+        .at("/api/products/{id}", [
+            read(products::read, say::products::read),
+            put("update", products::update, say::products::update),
+            delete("archive", products::archive, say::products::archive),
+        ])
+        .at("/api/products/{id}/restore", [post("restore", products::restore, say::products::restore)])
+        .at("/api/categories", [read(products::categories, say::products::categories)])
+        .at("/api/inventory/{sku}", [read(inventory::read, say::inventory::read)])
+        .at("/api/inventory/{sku}/movements", [read(inventory::movements, say::inventory::movements)])
+        .at("/api/inventory/{sku}/receipts", [post("receive", inventory::receive, say::inventory::receive)])
+        .at("/api/inventory/{sku}/adjustments", [post("adjust", inventory::adjust, say::inventory::adjust)])
+        .at("/api/inventory/{sku}/transfers", [post("transfer", inventory::transfer, say::inventory::transfer)])
+        .at("/api/inventory/{sku}/write-offs", [post("write-off", inventory::write_off, say::inventory::write_off)])
+        .at("/api/inventory/{sku}/low-stock", [put("low-stock", inventory::set_low_stock, say::inventory::set_low_stock)])
+        .at("/api/inventory/{sku}/sale", [
+            put("set-sale", inventory::set_sale, say::inventory::set_sale),
+            delete("end-sale", inventory::end_sale, say::inventory::end_sale),
+        ])
+        .at("/api/cart", [
+            read(cart::read, say::cart::read),
+            post("add", cart::add, say::cart::add),
+        ])
+        .at("/api/cart/items/{sku}", [
+            put("set", cart::set, say::cart::set),
+            delete("remove", cart::remove, say::cart::remove),
+        ])
+        .at("/api/cart/checkout", [post("check-out", cart::check_out, say::cart::check_out)])
+        .at("/api/orders", [read(orders::list, say::orders::list)])
+        .at("/api/orders/{id}", [read(orders::read, say::orders::read)])
+        .at("/api/orders/{id}/cancel", [post("cancel", orders::cancel, say::orders::cancel)])
+        .at("/api/orders/{id}/returns", [post("take-back", orders::take_back, say::orders::take_back)])
+        .at("/api/orders/{id}/retry", [post("retry", orders::retry, say::orders::retry)])
+        .at("/api/mail/dead", [read(mail::dead, say::mail::dead)])
+        .at("/api/mail/dead/{id}/resend", [post("resend", mail::resend, say::mail::resend)])
+        .at("/api/quarantine", [read(operate::quarantined, say::operate::quarantined)])
+        .at("/api/quarantine/{entity}/release", [post("release", operate::release, say::operate::release)])
+        .at("/api/cut", [post("cut", operate::cut, say::operate::cut)])
+        .at("/ws/stock", [socket(live::stock, say::live::stock)])
+        .at("/ws/orders/{id}", [socket(live::order, say::live::order)])
+        .at("/healthz", [read(operate::alive, say::operate::alive)])
+        .at("/readyz", [read(operate::ready, say::operate::ready)])
+        .at("/metrics", [read(operate::metrics, say::operate::metrics)])
+        .at("/openapi.json", [read(docs::document, say::docs::document)])
+        .at("/docs", [read(docs::page, say::docs::page)])
+        .at("/docs/{file}", [read(docs::asset, say::docs::asset)])
 }
 
 /// The door to a shop, as a service.
@@ -62,13 +71,13 @@ pub fn router(shop: Shop, settings: DoorSettings) -> Router {
 impl Door {
     /// This door as a service.
     pub fn router(&self) -> Router {
-        furnish(map(), self.clone())
+        furnish(map().into_router(), self.clone())
     }
 
     /// As [`Door::router`], and `POST /noop`: JSON in, JSON out, nothing done. For benches only:
     /// what the door itself costs.
     pub fn router_with_noop(&self) -> Router {
-        furnish(map().route("/noop", post("noop", noop)), self.clone())
+        furnish(map().into_router().route("/noop", noop()), self.clone())
     }
 }
 
@@ -83,61 +92,4 @@ fn furnish(map: Router<Door>, door: Door) -> Router {
         None => map,
     };
     map.with_state(door)
-}
-
-/// A handler that changes nothing.
-fn read<F: Pending>(handler: impl Handle<F>) -> MethodRouter<Door> {
-    get(move |State(door): State<Door>, call: Call| handler(door, call))
-}
-
-fn post<F: Pending>(kind: &'static str, handler: impl Handle<F>) -> MethodRouter<Door> {
-    command(MethodFilter::POST, kind, handler)
-}
-
-fn put<F: Pending>(kind: &'static str, handler: impl Handle<F>) -> MethodRouter<Door> {
-    command(MethodFilter::PUT, kind, handler)
-}
-
-fn delete<F: Pending>(kind: &'static str, handler: impl Handle<F>) -> MethodRouter<Door> {
-    command(MethodFilter::DELETE, kind, handler)
-}
-
-/// An answer on its way.
-trait Pending: Future<Output = Answer> + Send + 'static {}
-impl<F: Future<Output = Answer> + Send + 'static> Pending for F {}
-
-/// What stands at an address.
-trait Handle<F>: Fn(Door, Call) -> F + Clone + Send + Sync + 'static {}
-impl<H: Fn(Door, Call) -> F + Clone + Send + Sync + 'static, F> Handle<F> for H {}
-
-/// A handler that changes something, and the count of how that ended.
-fn command<F: Pending>(
-    method: MethodFilter,
-    kind: &'static str,
-    handler: impl Handle<F>,
-) -> MethodRouter<Door> {
-    let done = metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => "ok");
-    let counted = move |State(door): State<Door>, call: Call| {
-        let (done, answer) = (done.clone(), handler(door, call));
-        async move {
-            let answer = answer.await;
-            match &answer {
-                Ok(_) => done.increment(1),
-                Err(problem) => refused(kind, problem),
-            }
-            answer
-        }
-    };
-    on(method, counted)
-}
-
-fn refused(kind: &'static str, problem: &Problem) {
-    let outcome = problem.code().name();
-    metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => outcome)
-        .increment(1);
-}
-
-async fn noop(_: Door, call: Call) -> Answer {
-    let body: serde_json::Value = call.json()?;
-    Ok(json(StatusCode::OK, &body))
 }

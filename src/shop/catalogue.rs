@@ -19,7 +19,10 @@ use crate::{
 };
 use uuid::Uuid;
 
-pub use self::check::{MAX_VARIANT_TITLE, MAX_VARIANTS};
+pub use self::check::{
+    MAX_ALT, MAX_AMOUNT_MINOR, MAX_CATEGORY, MAX_LEVELS, MAX_NAME, MAX_TITLE, MAX_VARIANT_TITLE,
+    MAX_VARIANTS,
+};
 pub use crate::actors::product::Product;
 
 impl Shop {

@@ -291,15 +291,16 @@ impl From<keyring::Error> for Error {
 }
 
 impl Details {
-    /// The longest text in any field, in bytes.
-    const MAX_TEXT: usize = 500;
+    /// The longest text in any field, in characters.
+    pub const MAX_TEXT: usize = 500;
 
     fn check(&self) -> Result<(), Error> {
-        let at = self.email.trim().split_once('@');
-        let plausible = at.is_some_and(|(name, host)| {
-            !name.is_empty() && host.contains('.') && !host.contains('@')
+        let plausible = self.email.split_once('@').is_some_and(|(name, host)| {
+            let mut inside = host.chars();
+            let _ends = (inside.next(), inside.next_back());
+            !name.is_empty() && inside.any(|letter| letter == '.') && !host.contains('@')
         });
-        if !plausible || self.email.contains(|c: char| c.is_control() || c == ' ') {
+        if !plausible || self.email.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(Error::invalid("/email", "must be an e-mail address"));
         }
         let Address { name, line1, line2, city, region, postal_code, country } = &self.address;
@@ -326,9 +327,9 @@ impl Details {
         let gift = gift.flat_map(|gift| [("/gift/to", &gift.to), ("/gift/message", &gift.message)]);
         let mut all =
             required.into_iter().chain(optional).chain(gift).chain([("/email", &self.email)]);
-        match all.find(|(_, text)| text.len() > Self::MAX_TEXT) {
+        match all.find(|(_, text)| text.chars().nth(Self::MAX_TEXT).is_some()) {
             Some((field, _)) => {
-                let why = format!("must not be longer than {} bytes", Self::MAX_TEXT);
+                let why = format!("must not be longer than {} characters", Self::MAX_TEXT);
                 Err(Error::invalid(field, why))
             }
             None => Ok(()),

@@ -76,7 +76,7 @@ async fn a_malformed_movement_is_named_by_its_field() {
         ("receipts", json!({"units": 0}), "/units"),
         ("receipts", json!({"units": -1}), "/units"),
         ("receipts", json!({"units": huge}), "/units"),
-        ("receipts", json!({"units": 1_000_000_000_000_u64}), "/units"),
+        ("receipts", json!({"units": 1, "reference": "ü".repeat(501)}), "/reference"),
         ("receipts", json!({"units": "5"}), "/units"),
         ("receipts", json!({}), "/units"),
         ("receipts", json!({"units": 1, "location": ""}), "/location"),
@@ -94,8 +94,27 @@ async fn a_malformed_movement_is_named_by_its_field() {
         let path = format!("/api/inventory/TEE/{what}");
         app.admin("POST", &path, body).await.is_invalid(field);
     }
+    let dear = json!({"amount_minor": 1_000_000_000_001_u64, "currency": "USD"});
+    let (from, to) = ("2026-05-01T10:00:00Z", "2026-05-02T10:00:00Z");
+    let sale = json!({"opens_at": from, "closes_at": to, "price": dear});
+    let sale = app.admin("PUT", "/api/inventory/TEE/sale", sale).await;
+    sale.is_invalid("/price/amount_minor");
     let low = app.admin("PUT", "/api/inventory/TEE/low-stock", json!({"units": -1})).await;
     low.is_invalid("/units");
+    app.close().await;
+}
+
+#[tokio::test]
+async fn more_than_the_shop_can_hold_is_a_matter_of_its_state() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let path = "/api/inventory/TEE/receipts";
+    let most = json!({"units": 1_000_000_000_000_u64});
+    app.admin("POST", path, most).await.is_problem(409, "too-much");
+    // A text is as long as people count it, and 7.0 is a whole number.
+    let came = json!({"units": 7.0, "reference": "ü".repeat(500)});
+    let came = app.admin("POST", path, came).await;
+    assert_eq!((came.status(), came.at("/on_hand")), (201, 12.into()), "{came}");
     app.close().await;
 }
 

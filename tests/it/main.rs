@@ -17,6 +17,7 @@ mod cart;
 mod checkout;
 mod command_line;
 mod cors;
+mod documents;
 mod editing;
 mod exchange;
 mod http2;

@@ -1,4 +1,5 @@
-//! JSON as clients write it: a struct is an object, never an array of its values.
+//! JSON as clients write it: a struct is an object, never an array of its values, and a whole number
+//! may be written as 2.0.
 //!
 //! serde takes either for a struct, at any depth, and no attribute forbids it. So this stands
 //! between serde and the JSON reader and asks for an object wherever a struct is wanted. It copies
@@ -11,6 +12,9 @@ use serde::{
     forward_to_deserialize_any,
 };
 use std::fmt;
+
+/// Whole numbers up to here are exact in a floating point number.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// All of `json` as `T`.
 ///
@@ -103,10 +107,22 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
         visit_bool(bool),
         visit_i64(i64),
         visit_u64(u64),
-        visit_f64(f64),
         visit_str(&str),
         visit_borrowed_str(&'de str),
         visit_string(String),
+    }
+
+    /// JSON has one kind of numbers: 2.0 is as whole as 2.
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<V::Value, E> {
+        if value.fract() != 0.0 || value.abs() > MOST_EXACT {
+            return self.0.visit_f64(value);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
+        let whole = value as i64;
+        match u64::try_from(whole) {
+            Ok(count) => self.0.visit_u64(count),
+            Err(_) => self.0.visit_i64(whole),
+        }
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {

@@ -7,54 +7,76 @@ use crate::{
         Money, ProductId, Sku, Time,
         product::{Spec, Variant},
     },
+    http::openapi::schemas::{
+        Alt, CategoryPath, CountedUnits, Handle, Label, Name, Picture, ProductTitle, VariantTitle,
+        Whole32,
+    },
     shop::{Shop, catalogue::Product, lists::Listed},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// A product as the admin writes it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+#[schema(as = ProductToWrite)]
+pub(in crate::http) struct Written {
     #[serde(default)]
+    #[schema(value_type = Handle)]
     handle: String,
+    #[schema(value_type = ProductTitle)]
     title: String,
     #[serde(default)]
     description: String,
     #[serde(default)]
+    #[schema(value_type = Label)]
     vendor: String,
     #[serde(default)]
+    #[schema(value_type = CategoryPath)]
     category: String,
     #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 250)]
     tags: Vec<String>,
     #[serde(default)]
+    #[schema(value_type = Vec<Picture>, max_items = 250)]
     images: Vec<String>,
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Alt>)]
     image_alts: BTreeMap<String, String>,
     #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 3)]
     options: Vec<String>,
+    #[schema(min_items = 1, max_items = 200)]
     variants: Vec<WrittenVariant>,
 }
 
 /// One of its SKUs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = VariantToWrite)]
 pub(super) struct WrittenVariant {
     sku: Sku,
     #[serde(default)]
+    #[schema(value_type = VariantTitle)]
     title: String,
     price: Money,
     #[serde(default)]
     compare_at: Option<Money>,
     #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 3)]
     options: Vec<String>,
     #[serde(default)]
+    #[schema(value_type = Label)]
     barcode: String,
     #[serde(default)]
+    #[schema(value_type = Option<Picture>)]
     image: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Whole32)]
     weight_g: u32,
     #[serde(default)]
+    #[schema(value_type = CountedUnits)]
     units: u64,
 }
 
@@ -84,8 +106,9 @@ impl From<Written> for Spec {
 }
 
 /// A product as everybody reads it.
-#[derive(Debug, Serialize)]
-pub(super) struct ProductBody<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Product)]
+pub(in crate::http) struct ProductBody<'a> {
     id: ProductId,
     handle: &'a str,
     title: &'a str,
@@ -104,15 +127,19 @@ pub(super) struct ProductBody<'a> {
 }
 
 /// One of its SKUs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Variant)]
 pub(super) struct VariantBody<'a> {
     sku: &'a Sku,
     title: &'a str,
     price: Money,
+    #[schema(required)]
     compare_at: Option<Money>,
     options: &'a [String],
     barcode: &'a str,
+    #[schema(required)]
     image: Option<&'a str>,
+    #[schema(value_type = Whole32)]
     weight_g: u32,
     /// Units anyone may reserve, as the stock board shows them.
     free: u64,

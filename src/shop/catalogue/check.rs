@@ -16,18 +16,31 @@ pub const MAX_VARIANTS: usize = 200;
 /// Longest title of a variant, in characters: every line of a cart carries it.
 pub const MAX_VARIANT_TITLE: usize = 300;
 
+/// Longest title of a product, in characters.
+pub const MAX_TITLE: usize = 500;
+
+/// The most that a unit may cost, in minor units: a line of a cart never overflows, and any
+/// language can read it exactly.
+pub const MAX_AMOUNT_MINOR: i64 = 1_000_000_000_000;
+
+/// Longest vendor, tag, option, value and barcode, in characters.
+pub const MAX_NAME: usize = 255;
+
+/// Longest name of a category, in characters.
+pub const MAX_CATEGORY: usize = 100;
+
+/// The deepest place in the tree of categories.
+pub const MAX_LEVELS: usize = 8;
+
+/// Longest that may be said of a picture, in characters.
+pub const MAX_ALT: usize = 512;
+
 /// Longest description once it is clean, in bytes.
 const MAX_DESCRIPTION: usize = 128 << 10;
-/// Longest vendor, tag, option, value and barcode, in characters.
-const MAX_NAME: usize = 255;
-/// Longest name of a category, in characters, and the deepest place in the tree.
-const MAX_CATEGORY: usize = 100;
-const MAX_LEVELS: usize = 8;
 const MAX_TAGS: usize = 250;
 const MAX_IMAGES: usize = 250;
-/// Longest address of a picture, in bytes, and what may be said of one, in characters.
+/// Longest address of a picture, in bytes.
 const MAX_ADDRESS: usize = 2_048;
-const MAX_ALT: usize = 512;
 const MAX_OPTIONS: usize = 3;
 
 type Checked = Result<(), Error>;
@@ -36,8 +49,9 @@ pub(super) fn check(spec: &Spec) -> Checked {
     if !spec.handle.is_empty() {
         handle(&spec.handle)?;
     }
-    if spec.title.trim().is_empty() || spec.title.len() > 500 {
-        return Err(Error::invalid("/title", "must have 1 to 500 bytes"));
+    if spec.title.trim().is_empty() || spec.title.chars().nth(MAX_TITLE).is_some() {
+        let why = format!("must have 1 to {MAX_TITLE} characters");
+        return Err(Error::invalid("/title", why));
     }
     if spec.description.len() > MAX_DESCRIPTION {
         let why = format!("must have at most {MAX_DESCRIPTION} bytes once its signs are escaped");
@@ -129,12 +143,12 @@ fn variants(spec: &Spec) -> Checked {
             return Err(Error::invalid(field("sku"), "comes twice"));
         }
         no_longer(&field("title"), &variant.title, MAX_VARIANT_TITLE)?;
-        not_negative(field("price/amount_minor"), variant.price)?;
+        within(field("price/amount_minor"), variant.price)?;
         if Some(variant.price.currency) != currency {
             return Err(Error::invalid(field("price/currency"), "must be that of its siblings"));
         }
         if let Some(compare_at) = variant.compare_at {
-            not_negative(field("compare_at/amount_minor"), compare_at)?;
+            within(field("compare_at/amount_minor"), compare_at)?;
             if compare_at.currency != variant.price.currency {
                 let why = "must be that of the price";
                 return Err(Error::invalid(field("compare_at/currency"), why));
@@ -159,11 +173,11 @@ fn variants(spec: &Spec) -> Checked {
     Ok(())
 }
 
-fn not_negative(field: String, money: Money) -> Checked {
-    if money.amount_minor >= 0 {
+fn within(field: String, money: Money) -> Checked {
+    if (0..=MAX_AMOUNT_MINOR).contains(&money.amount_minor) {
         return Ok(());
     }
-    Err(Error::invalid(field, "must not be negative"))
+    Err(Error::invalid(field, format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}")))
 }
 
 fn name(field: &str, text: &str) -> Checked {
