@@ -1,4 +1,4 @@
-//! The document of this door for programs: OpenAPI 3.1, made from the code.
+//! The document of this door for programs: `OpenAPI` 3.1, made from the code.
 //!
 //! Addresses come from the map of the router, bodies from the structs that are read and written,
 //! problems from their codes. Reading order: [`operation`] is the language; `cart`, `orders`,

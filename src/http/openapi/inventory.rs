@@ -70,7 +70,7 @@ pub(in crate::http) fn movements() -> Operation {
         "reason": "delivery 4711",
     });
     one(Operation::new(TAG, "listMovements", "Read a SKU's ledger", what).admin())
-        .lists::<Movement>("A page of the ledger.", line)
+        .lists::<Movement>("A page of the ledger.", &line)
 }
 
 pub(in crate::http) fn receive() -> Operation {

@@ -1,4 +1,4 @@
-//! What the document says of the WebSockets: how they begin, and in words what goes through.
+//! What the document says of `/ws`: how they begin, and in words what goes through.
 
 use super::{
     Operation,

@@ -41,7 +41,7 @@ pub(in crate::http) fn quarantined() -> Operation {
     let one = json!({"entity": "sku:TEE-RED-S", "why": "entry 7 at 4096 does not apply"});
     Operation::new(TAG, "listQuarantined", "Who is shut out?", what)
         .admin()
-        .lists::<Quarantined>("A page of entities.", one)
+        .lists::<Quarantined>("A page of entities.", &one)
         .then(
             "releaseEntity",
             "Let it in again.",

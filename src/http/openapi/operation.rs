@@ -149,7 +149,7 @@ impl Operation {
     }
 
     /// A page of a list.
-    pub(super) fn lists<T: ToSchema>(mut self, description: &str, example: Value) -> Operation {
+    pub(super) fn lists<T: ToSchema>(mut self, description: &str, example: &Value) -> Operation {
         with::<T>(&mut self.schemas);
         let name = format!("{}Page", T::name());
         let next = ObjectBuilder::new()

@@ -51,7 +51,7 @@ pub(in crate::http) fn list() -> Operation {
     Operation::new(TAG, "listOrders", "List orders", what)
         .admin()
         .query::<Text>("email", "Only this buyer's.")
-        .lists::<OrderBody>("A page of orders.", example(false))
+        .lists::<OrderBody>("A page of orders.", &example(false))
         .then("readOrder", "Read one of them.", &[("path.id", "$response.body#/items/0/id")])
 }
 

@@ -131,7 +131,7 @@ pub(in crate::http) fn list() -> Operation {
         .query::<Flag>("in_stock", "Whether units are free.")
         .query::<Flag>("archived", "Those that are archived instead, for the admin.")
         .query::<Order>("sort", "In which order.")
-        .lists::<ProductBody>("A page of the catalogue.", example());
+        .lists::<ProductBody>("A page of the catalogue.", &example());
     listed
         .cached(ETAG)
         .then("readProduct", "Read one.", &[("path.id", "$response.body#/items/0/id")])

@@ -37,7 +37,7 @@ fn a_product_beyond_the_limits_is_reported_and_the_rest_goes_in() {
         complaints,
         [
             "big.csv:2: the product has 69 KiB as JSON, a server takes 64: shorten it",
-            "big.csv:3:2 (Title): must have 1 to 500 bytes",
+            "big.csv:3:2 (Title): must have 1 to 500 characters",
         ]
     );
     assert_eq!(
