@@ -25,7 +25,8 @@ fn an_order_routes_with_its_cart() {
 #[test]
 fn carts_and_their_orders_are_kept_by_the_time_they_were_made() {
     let random = |n: u128| Uuid::from_u128(n.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060));
-    let made = |at: u128| CartId::made(Time(1_800_000_000_000 + at as i64), random(at + 1));
+    let made =
+        |at: u32| CartId::made(Time(1_800_000_000_000 + i64::from(at)), random(u128::from(at) + 1));
     let carts: Vec<CartId> = (0..1_000).map(made).collect();
     let order = |cart: &CartId| OrderId::of(*cart, CommandId(Uuid::from_u128(7)), 0);
     let carts_kept: Vec<EntityId> = carts.iter().map(|cart| (*cart).into()).collect();

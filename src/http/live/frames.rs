@@ -242,7 +242,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_group_gets_the_last_value_and_fresh_ones_on_the_way() {
         let (slot, frames) = (slot(), Frames::default());
-        let mut crowd: Vec<_> = (0..GROUP * 3 + 1).map(|_| frames.watch(&slot)).collect();
+        let mut crowd: Vec<_> = (0..=GROUP * 3).map(|_| frames.watch(&slot)).collect();
         assert_eq!(frames.groups(slot.sku()).len(), 4);
         publish(&slot, 1);
         crowd[0].changed().await.unwrap();
