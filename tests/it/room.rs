@@ -14,7 +14,7 @@ const FILES: usize = 256;
 struct Shop {
     child: Child,
     authority: String,
-    /// Connections and WebSockets that fit.
+    /// Connections and sockets that fit.
     room: (usize, usize),
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 pub(super) const TAG: &str = "Mail";
 
-const ID: &str = "ltr_0-40960-confirmation";
+const ID: &str = "mail_0-40960-confirmation";
 
 pub(in crate::http) fn dead() -> Operation {
     let what = "Letters that a mail server refused, or that could not be sent for long.";
@@ -24,7 +24,7 @@ pub(in crate::http) fn dead() -> Operation {
     });
     Operation::new(TAG, "listDeadLetters", "Which letters were given up?", what)
         .admin()
-        .lists::<DeadBody>("A page of letters.", letter)
+        .lists::<DeadBody>("A page of letters.", &letter)
         .then("resendLetter", "Send it again.", &[("path.id", "$response.body#/items/0/id")])
 }
 
