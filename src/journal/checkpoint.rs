@@ -12,7 +12,10 @@ use super::{
 use std::{fs, io, path::Path};
 
 const MAGIC: [u8; 8] = *b"DRBCHKP\x01";
-const KEY: &[u8] = b"checkpoint";
+
+/// Its last byte is the form of all that a state store holds, views included: raise it with every
+/// change of that form. A store of another form holds no checkpoint, so it is rebuilt.
+const KEY: &[u8] = b"checkpoint\x02";
 
 /// A place in one shard's log, and the history that leads there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +130,15 @@ mod tests {
     fn at(positions: &[u64]) -> Checkpoint {
         let point = |&next| Point { position: Position(next), hash: Hash([5; 32]) };
         Checkpoint { shards: positions.iter().map(point).collect() }
+    }
+
+    #[test]
+    fn a_store_of_another_form_holds_no_checkpoint() {
+        let store = MemoryStateStore::default();
+        for form in [&b"checkpoint"[..], b"checkpoint\x01", b"checkpoint\xff"] {
+            store.put(Tree::Checkpoint, form, &at(&[1]).to_bytes()).unwrap();
+            assert_eq!(Checkpoint::in_store(&store).unwrap(), None, "{form:?}");
+        }
     }
 
     #[test]

@@ -229,7 +229,9 @@ fn open_state(
     let in_file = Checkpoint::in_file(&layout.checkpoint())?;
     let usable = Checkpoint::usable(Checkpoint::in_store(&store)?, in_file.as_ref());
     if reset || (in_file.is_some() && usable.is_none()) {
-        tracing::warn!("the derived state was damaged or fell behind; it is rebuilt");
+        tracing::warn!(
+            "the derived state is damaged, fell behind or has another form; it is rebuilt"
+        );
     }
     if let (Some(in_file), None) = (&in_file, &usable) {
         // Nobody else will hold the logs against it: they are folded from their beginning.

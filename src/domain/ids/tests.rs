@@ -1,6 +1,7 @@
 //! What ids promise.
 
 use super::*;
+use crate::domain::Time;
 
 #[test]
 fn a_sku_keeps_its_rules() {
