@@ -69,7 +69,7 @@ impl Default for Settings {
             payment_ttl_ms: 600_000,
             abandon_after_ms: 24 * 3_600_000,
             idle_ms: 10_000,
-            most_live: 50_000,
+            most_live: 20_000,
             checkpoint_entries: 1_000_000,
         }
     }

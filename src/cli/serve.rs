@@ -99,9 +99,7 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
 
 /// What fits beside the logs: those that the store has, or will have.
 fn room(settings: &Settings) -> Room {
-    // One that can't be read is named by whoever opens it.
-    let about = Layout(settings.store.clone()).read().ok().flatten();
-    let shards = about.map_or(settings.shards, |about| about.shards);
+    let shards = Layout(settings.store.clone()).logs_made().max(settings.shards);
     let room = Room::make(settings.most_connections, settings.most_sockets, shards);
     if let Some(why) = room.warning() {
         tracing::warn!("{why}");

@@ -51,7 +51,7 @@ impl Default for Options {
             shards: 1,
             most_commands: 4_096,
             allow_future: false,
-            cache_bytes: 64 << 20,
+            cache_bytes: 16 << 20,
             mail: mail::Options::default(),
         }
     }

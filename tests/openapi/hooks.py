@@ -87,7 +87,9 @@ def before_call(context, case, kwargs):
         body["to"] = "elsewhere"
     # A handle names one product, options have values, and a picture that is told of is there.
     if "variants" in body:
-        body["handle"] = body["handle"] if HANDLE.fullmatch(body.get("handle", "")) else ""
+        # What a product is called is said when it is made, and stays.
+        fits = case.method == "POST" and HANDLE.fullmatch(body.get("handle", ""))
+        body["handle"] = body["handle"] if fits else ""
         body["options"] = list(dict.fromkeys(one.strip() for one in body.get("options", [])))
         known = {*body.get("images", []), *(one.get("image") for one in body["variants"])}
         body["image_alts"] = {at: alt for at, alt in body.get("image_alts", {}).items() if at in known}
