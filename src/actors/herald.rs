@@ -1,7 +1,7 @@
 //! Writes to buyers about what has been committed: confirmations, gifts, cancellations.
 //!
 //! A thread of low priority with a runtime of its own reads each shard's log behind the cursor of
-//! that shard's [`post`](super::post), so that nobody who sells ever waits for a mail server.
+//! that shard's [`post`], so that nobody who sells ever waits for a mail server.
 //! Invariant: a letter is behind the cursor only once it was taken, or is kept by the post as
 //! waiting or dead; what a crash leaves between the two is sent again under the same Message-ID.
 

@@ -1,7 +1,7 @@
 //! Recorded sales: invoices read from a gzip CSV file, exactly.
 //!
 //! One row is one line of one invoice; cancellations and returns are invoices of their own whose
-//! number starts with C, and are matched with what was bought before ([`Purchases`]). Prices are
+//! number starts with C, and are matched with what was bought before (`trace/purchases.rs`). Prices are
 //! read as decimals into whole minor units, never through a float, and every row that is left out
 //! is counted with its reason.
 
