@@ -8,6 +8,7 @@ pub mod api;
 pub mod export;
 pub mod import;
 pub mod orders;
+pub mod output;
 pub mod products;
 pub mod report;
 pub mod sheet;

@@ -8,7 +8,7 @@ use crate::{
 use bytes::Bytes;
 use serde_json::Value;
 use std::{
-    fs, io,
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
@@ -68,11 +68,9 @@ fn token(home: &Home, args: &Take) -> Result<String, Error> {
     if let Some(token) = args.admin_token.as_ref().or(home.admin_token.as_ref()) {
         return Ok(token.clone());
     }
-    let path = Layout(home.store.clone()).admin_token();
-    match fs::read_to_string(&path) {
-        Ok(token) => Ok(token.trim().to_owned()),
-        Err(source) => Err(Error::NoToken { path, source }),
-    }
+    let layout = Layout(home.store.clone());
+    let path = layout.admin_token();
+    layout.read_admin_token().map_err(|source| Error::NoToken { path, source })
 }
 
 #[cfg(test)]

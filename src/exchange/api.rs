@@ -4,13 +4,13 @@
 //! refusal is about what was sent; whatever else goes wrong is about the server, and ends the work.
 
 use super::Error;
-use crate::ports::clock;
+use crate::{journal::Layout, ports::clock};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER};
 use serde::{
     Deserialize, Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// The largest body that a server takes, in bytes, as the contract says.
 pub const MOST_BODY_BYTES: usize = 64 << 10;
@@ -35,6 +35,38 @@ pub enum Failed {
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Failed::Stopped(error)
+    }
+}
+
+/// A refusal is as final as anything else, where nothing is sent.
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(_, why) => Error(why),
+            Failed::Stopped(error) => error,
+        }
+    }
+}
+
+/// A running server instead of a stopped store.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct OnServer {
+    /// A running server's address, instead of a stopped store
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The server's admin token [default: that of the settings, else the store's]
+    #[arg(long, value_name = "TOKEN")]
+    pub admin_token: Option<String>,
+}
+
+impl OnServer {
+    /// A client, if a server is named.
+    ///
+    /// # Errors
+    /// It is no address, or there is no token for it.
+    pub fn client(&self, set: Option<String>, store: &Path) -> Result<Option<Client>, Error> {
+        let Some(url) = &self.url else { return Ok(None) };
+        Client::new(url, token(self.admin_token.clone().or(set), store)?).map(Some)
     }
 }
 
@@ -229,17 +261,10 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The admin's token: as it is set, else where the store has it.
-///
-/// # Errors
-/// It is nowhere.
-pub fn token(set: Option<String>, store: &std::path::Path) -> Result<String, Error> {
-    if let Some(token) = set {
-        return Ok(token);
-    }
-    let path = crate::journal::Layout(store.to_owned()).admin_token();
-    let read = std::fs::read_to_string(&path).map(|token| token.trim().to_owned());
-    read.map_err(|error| {
+fn token(set: Option<String>, store: &Path) -> Result<String, Error> {
+    let layout = Layout(store.to_owned());
+    set.map_or_else(|| layout.read_admin_token(), Ok).map_err(|error| {
         let how = "give it with --admin-token or DOORBUSTER_ADMIN_TOKEN";
-        Error(format!("no admin token in {}: {error}; {how}", path.display()))
+        Error(format!("no admin token in {}: {error}; {how}", layout.admin_token().display()))
     })
 }

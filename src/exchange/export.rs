@@ -1,27 +1,19 @@
-//! `doorbuster export products` and `doorbuster export orders`: where the lines come from and
-//! where they go.
+//! `doorbuster export products` and `doorbuster export orders`: where the lines come from.
 //!
-//! Reads a running server, or a stopped store, and changes nothing in either. A file appears
-//! under its name only when it is whole.
+//! Invariant: a running server, or a stopped store, is read and not changed.
 
 use super::{
     Error,
-    api::{Client, Failed, Page},
-    import::OnServer,
+    api::{Client, Failed, OnServer, Page},
     orders,
+    output::{To, unwritten},
     products::write::{self, Held},
     shelf,
     stopped::Stopped,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
-use std::{
-    collections::HashMap,
-    fs,
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{collections::HashMap, path::Path, process::ExitCode};
 
 /// Questions under way at once.
 const AT_ONCE: usize = 16;
@@ -46,54 +38,6 @@ pub struct Products {
     pub to: To,
 }
 
-/// Where lines go.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct To {
-    /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-}
-
-impl To {
-    /// Hands `write` where to write, and ends it well.
-    ///
-    /// # Errors
-    /// It can't be written, or `write` failed.
-    pub(super) async fn write(
-        &self,
-        write: impl AsyncFnOnce(&mut dyn Write) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let Some(path) = &self.output else {
-            let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
-            write(&mut out).await?;
-            return flushed(&mut out);
-        };
-        let mut part = path.clone().into_os_string();
-        part.push(".part");
-        let failed = |error: io::Error| Error(format!("{}: {error}", path.display()));
-        let mut out = BufWriter::new(fs::File::create(&part).map_err(failed)?);
-        let written = write(&mut out).await.and_then(|()| flushed(&mut out));
-        if let Err(error) = written {
-            // What is left of it helps nobody.
-            let _ = fs::remove_file(&part);
-            return Err(error);
-        }
-        fs::rename(&part, path).map_err(failed)
-    }
-}
-
-fn flushed(out: &mut impl Write) -> Result<(), Error> {
-    out.flush().map_err(|error| unwritten(&error))
-}
-
-/// Whoever reads may have had enough: that is said without words.
-pub(super) fn unwritten(error: &io::Error) -> Error {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Error::default();
-    }
-    Error(format!("the lines can't be written: {error}"))
-}
-
 /// What the command ends with.
 pub(super) fn ended(name: &str, done: Result<(), Error>) -> ExitCode {
     match done {
@@ -113,7 +57,7 @@ pub async fn products(args: &Products, store: &Path, token: Option<String>) -> E
 
 async fn write_products(args: &Products, store: &Path, token: Option<String>) -> Result<(), Error> {
     let mut held = match args.server.client(token, store)? {
-        Some(client) => served(&client).await.map_err(told)?,
+        Some(client) => served(&client).await.map_err(Error::from)?,
         None => Stopped::read(store)?.held(),
     };
     args.to
@@ -124,14 +68,6 @@ async fn write_products(args: &Products, store: &Path, token: Option<String>) ->
 /// Runs `export orders`.
 pub async fn orders(args: &orders::Args, store: &Path, token: Option<String>) -> ExitCode {
     ended("orders", orders::write(args, store, token).await)
-}
-
-/// A refusal is as final as anything else, where nothing is sent.
-pub(super) fn told(failed: Failed) -> Error {
-    match failed {
-        Failed::Refused(_, why) => Error(why),
-        Failed::Stopped(error) => error,
-    }
 }
 
 /// Units of one SKU.

@@ -9,8 +9,7 @@ mod plan;
 use self::{check::checked, plan::Plan};
 use super::{
     Error,
-    api::{self, Client, Failed},
-    export::told,
+    api::{Failed, OnServer},
     products::parse::{Parsed, Places, Product, parse},
     report::{Counts, Issue, Summary},
     sheet::Sheet,
@@ -82,28 +81,6 @@ pub struct Products {
     pub server: OnServer,
 }
 
-/// A running server instead of a stopped store.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct OnServer {
-    /// A running server's address, instead of a stopped store
-    #[arg(long)]
-    pub url: Option<String>,
-    /// The server's admin token [default: that of the settings, else the store's]
-    #[arg(long, value_name = "TOKEN")]
-    pub admin_token: Option<String>,
-}
-
-impl OnServer {
-    /// A client, if a server is named.
-    ///
-    /// # Errors
-    /// It is no address, or there is no token for it.
-    pub fn client(&self, set: Option<String>, store: &Path) -> Result<Option<Client>, Error> {
-        let Some(url) = &self.url else { return Ok(None) };
-        Client::new(url, api::token(self.admin_token.clone().or(set), store)?).map(Some)
-    }
-}
-
 fn currency(code: &str) -> Result<Currency, String> {
     let upper = code.to_uppercase();
     Currency::parse(&upper).ok_or_else(|| "must be an ISO 4217 code such as USD".to_owned())
@@ -158,7 +135,7 @@ async fn into(
     summary.rows = sheet.rows.len() as u64;
     let client = products.server.client(token, store)?;
     if let Some(client) = &client {
-        client.check().await.map_err(told)?;
+        client.check().await.map_err(Error::from)?;
     }
     let look_only = async |_: &Plan, _: &Spec| Ok(());
     match (client, products.dry_run) {

@@ -9,9 +9,8 @@ mod table;
 use self::{order::Order, table::Table};
 use super::{
     Error,
-    api::{Client, Page},
-    export::{To, told, unwritten},
-    import::OnServer,
+    api::{Client, OnServer, Page},
+    output::{To, unwritten},
     stopped,
 };
 use crate::{domain::Time, journal};
@@ -108,7 +107,7 @@ async fn served(
         let mut query = vec![("limit", "200")];
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let page = client.read::<Page<order::Served>>(&["api", "orders"], &query).await;
-        let page = page.map_err(told)?.unwrap_or_else(|| Page { items: vec![], next: None });
+        let page = page.map_err(Error::from)?.unwrap_or_else(|| Page { items: vec![], next: None });
         for served in page.items {
             let order = Order::from(served);
             if order.placed_at < from {

@@ -115,6 +115,14 @@ impl Layout {
         self.0.join("admin_token")
     }
 
+    /// The admin token that a server has made for this store.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn read_admin_token(&self) -> io::Result<String> {
+        fs::read_to_string(self.admin_token()).map(|token| token.trim().to_owned())
+    }
+
     /// The payment simulator's books.
     #[must_use]
     pub fn payments(&self) -> PathBuf {

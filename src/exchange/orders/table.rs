@@ -5,7 +5,7 @@
 use super::{Order, order::Item};
 use crate::{
     domain::Money,
-    exchange::{Error, export::unwritten, products::cells::price_text},
+    exchange::{Error, output::unwritten, products::cells::price_text},
     shop::orders::Address,
 };
 use std::io::Write;
