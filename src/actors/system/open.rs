@@ -157,7 +157,7 @@ impl<L: ShardLog> Opening<L> {
     /// The clock is behind the log, the store failed, or a thread could not be started.
     pub async fn start(self) -> Result<(Arc<System>, Vec<JoinHandle<Option<L>>>), Error> {
         let Opening { ingredients, shards, folded } = self;
-        let last_at = folded.iter().filter_map(|folded| folded.fold.last_at).max();
+        let last_at = folded.iter().filter_map(|folded| folded.opened.last_at).max();
         let clock = ShopClock::start(ingredients.clock, last_at, ingredients.allow_future)?;
         let (board, timekeeper) = (Board::default(), Timekeeper::default());
         post_snapshots(&*ingredients.store, &board)?;
