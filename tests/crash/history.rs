@@ -226,13 +226,17 @@ pub(crate) async fn is_the_same(client: &mut Client, told: &Told) {
 
 /// The order as it is now; it must be there, and be what was told.
 pub(crate) async fn find(client: &mut Client, told: &Told) -> Value {
-    look(client, told).await.unwrap()
+    let order = look(client, told).await.unwrap();
+    order.unwrap_or_else(|| panic!("{} is out of reach", told.id))
 }
 
-/// As [`find`], where the process may be gone.
-pub(crate) async fn look(client: &mut Client, told: &Told) -> Result<Value, Error> {
+/// As [`find`], where the process may be gone, or going: `None`.
+pub(crate) async fn look(client: &mut Client, told: &Told) -> Result<Option<Value>, Error> {
     let headers = [header(ORDER_TOKEN, &told.token)];
     let answer = client.get(&format!("/api/orders/{}", told.id), &headers).await?;
+    if answer.status == 503 {
+        return Ok(None);
+    }
     assert_eq!(answer.status, 200, "{} is lost: {answer:?}", told.id);
     let order = value(&answer);
     assert_eq!((&order["id"], &order["total"]), (&json!(told.id), &told.total));
@@ -240,7 +244,7 @@ pub(crate) async fn look(client: &mut Client, told: &Told) -> Result<Value, Erro
     let status = order["status"].as_str().unwrap();
     let wanted = if told.sent.payment == "tok_decline" { "declined" } else { "confirmed" };
     assert!(status == "placed" || status == wanted, "{} is {status}", told.id);
-    Ok(order)
+    Ok(Some(order))
 }
 
 /// The reservation stands, unless its deadline has come meanwhile.

@@ -1,12 +1,13 @@
 //! Killed under load, again and again, at moments that the dice choose.
 
 use crate::{
-    Dice, rounds,
+    Dice,
     history::{
         History, SKUS, Told, UNITS, check_out, find, inventory, is_the_same, now, shop,
         still_holds, stock_up,
     },
     late::{self, Life},
+    rounds,
     server::{Server, balances, serve, start_and_kill},
 };
 use doorbuster::{domain::Time, load::Client, ports::clock::pause};

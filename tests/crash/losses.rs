@@ -51,7 +51,8 @@ fn read_notes(path: &Path) -> Vec<Note> {
     }
     let (mut at, to) = (place(0), place(8));
     while at < to {
-        let [kind, from, length, was, size] = [0, 8, 16, 24, 32].map(|field_at| field(at + field_at));
+        let [kind, from, length, was, size] =
+            [0, 8, 16, 24, 32].map(|field_at| field(at + field_at));
         let begin = at + HEAD_BYTES;
         at = begin + usize::try_from(was).unwrap();
         let length = if kind == RESIZED { was } else { length };

@@ -12,7 +12,9 @@
 )]
 
 mod backup;
+mod clock;
 mod damage;
+mod disks;
 mod end;
 mod history;
 mod kills;

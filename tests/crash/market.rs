@@ -89,7 +89,11 @@ impl Market {
         let mut visit = |n| {
             let mut visitor = Visitor::new(server.client(), Dice(dice.next()), &self.ticks);
             tokio::spawn(async move {
-                if n == 0 { visitor.keep_stock().await } else { visitor.shop().await }
+                if n == 0 {
+                    visitor.keep_stock().await
+                } else {
+                    visitor.shop().await
+                }
                 visitor.heard
             })
         };
@@ -100,7 +104,8 @@ impl Market {
     pub(crate) async fn gather(&mut self, visitors: Vec<JoinHandle<Heard>>) {
         let mut all = vec![];
         for visitor in visitors {
-            all.push(visitor.await.unwrap());
+            let left = tokio::time::timeout(Duration::from_secs(60), visitor).await;
+            all.push(left.expect("the process is gone").unwrap());
         }
         let gone = self.ticks.next();
         for heard in all {

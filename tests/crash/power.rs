@@ -11,11 +11,11 @@ use crate::{
 use doorbuster::ports::clock::pause;
 use std::{path::Path, time::Duration};
 
-fn flags(shards: &str) -> Vec<&str> {
+pub(crate) fn flags(shards: &str) -> Vec<&str> {
     FLAGS.into_iter().chain(["--shards", shards]).collect()
 }
 
-fn must(started: Result<Server, std::process::Output>) -> Server {
+pub(crate) fn must(started: Result<Server, std::process::Output>) -> Server {
     started.unwrap_or_else(|output| panic!("no start: {}", crate::server::said(&output)))
 }
 
@@ -66,7 +66,7 @@ async fn stopped_and_killed_on_three_shards_its_answers_have_one_order() {
     stopped_and_killed("3").await;
 }
 
-fn nothing(_: &Path) -> bool {
+pub(crate) fn nothing(_: &Path) -> bool {
     false
 }
 
@@ -94,7 +94,8 @@ async fn without_power(shards: &str) {
     let server = must(Server::run(shim.serve(&flags(shards))));
     market.look_back(&server, &mut dice).await;
     assert!(sectors > 0, "no power was lost");
-    let what = format!("{shards} shard(s), {rounds} kills, {sectors} sectors and {names} names lost");
+    let what =
+        format!("{shards} shard(s), {rounds} kills, {sectors} sectors and {names} names lost");
     market.close(server, &shim.store(), &what);
 }
 

@@ -17,8 +17,10 @@ use tempfile::TempDir;
 pub(crate) enum Switch {
     /// Added to the wall clock, in milliseconds.
     ClockMs,
-    /// The n-th sync from now on fails; 0 is none.
-    FailSync,
+    /// The n-th sync of a segment from now on fails; 0 is none.
+    FailLog,
+    /// The same of any other file.
+    FailOther,
     /// Syncs say that they are done and are not.
     Lie,
     /// No file may take more room than it has.
@@ -27,7 +29,7 @@ pub(crate) enum Switch {
     Syncs,
 }
 
-const SWITCHES: usize = 5;
+const SWITCHES: usize = 6;
 
 /// A folder with the shim, its switches and notes, and a place for a store.
 pub(crate) struct Shim {
@@ -74,8 +76,9 @@ impl Shim {
         let mut command = serve(&self.store(), flags);
         command.env("LD_PRELOAD", self.folder.path().join("shim.so"));
         command.env("FAULTS_STORE", self.store());
-        // The payment provider's books are on somebody else's machine, which has power.
-        command.env("FAULTS_EXEMPT", self.store().join("payments.jsonl"));
+        // The payment provider's books and the mail server are on machines that have power.
+        let [books, mail] = ["payments.jsonl", "mail"].map(|name| self.store().join(name));
+        command.env("FAULTS_EXEMPT", format!("{}:{}", books.display(), mail.display()));
         command.env("FAULTS_SWITCHES", self.folder.path().join("switches"));
         if self.has_notes {
             command.env("FAULTS_NOTES", self.notes());

@@ -59,11 +59,7 @@ pub(super) struct Visitor {
 pub(super) fn shelf(stock: &Value) -> Shelf {
     let count = |name: &str| stock[name].as_u64().unwrap();
     assert_eq!(count("on_hand"), count("reserved") + count("free"), "{stock}");
-    Shelf {
-        received: count("on_hand") + count("sold"),
-        free: count("free"),
-        sold: count("sold"),
-    }
+    Shelf { received: count("on_hand") + count("sold"), free: count("free"), sold: count("sold") }
 }
 
 impl Visitor {
@@ -218,7 +214,7 @@ impl Visitor {
         check_out(&mut self.client, sent, &mut self.heard.history).await?;
         let Some(told) = self.heard.history.orders.get(orders).cloned() else { return Ok(()) };
         loop {
-            let order = look(&mut self.client, &told).await?;
+            let Some(order) = look(&mut self.client, &told).await? else { return Ok(()) };
             match order["status"].as_str().unwrap() {
                 "placed" => pause(Duration::from_millis(2)).await,
                 "confirmed" => {

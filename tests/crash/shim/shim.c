@@ -2,7 +2,7 @@
  *
  * FAULTS_STORE    the folder whose files are watched
  * FAULTS_NOTES    a folder on the same file system for what is noted; nothing is noted without
- * FAULTS_EXEMPT   a file in the store that stands for somebody else's machine
+ * FAULTS_EXEMPT   what in the store stands for somebody else's machine, with colons between
  * FAULTS_SWITCHES a file of 64-bit numbers that the test writes and this reads, see `enum`
  *
  * Before a file changes, what stood there goes to the notes; when a sync of that file returns,
@@ -33,7 +33,8 @@
 
 enum {
     CLOCK_MS,    /* added to the wall clock */
-    FAIL_SYNC,   /* the n-th sync from now on fails; 0 is none */
+    FAIL_LOG,    /* the n-th sync of a segment from now on fails; 0 is none */
+    FAIL_OTHER,  /* the same of any other file */
     LIE,         /* syncs say that they are done and are not */
     FULL,        /* no file may take more room than it has */
     SYNCS,       /* counted here: syncs of files that returned */
@@ -57,6 +58,7 @@ struct watched {
     ino_t ino;
     int content, notes;
     struct span span;
+    int is_log;
     int doomed;     /* a sync failed: the system forgot what it could not write */
     pthread_mutex_t lock;
 };
@@ -135,6 +137,15 @@ static int is_below(const char *path, const char *folder) {
     return length && !strncmp(path, folder, length) && (!path[length] || path[length] == '/');
 }
 
+static int is_ours(const char *path) {
+    char all[PATH_MAX], *rest = all;
+    if (!is_below(path, store)) return 0;
+    snprintf(all, sizeof all, "%s", exempt);
+    for (char *one; (one = strtok_r(rest, ":", &rest));)
+        if (is_below(path, one)) return 0;
+    return 1;
+}
+
 static int path_of(int fd, char *path) {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -154,10 +165,12 @@ static struct watched *watch(int fd) {
     pthread_mutex_lock(&table_lock);
     for (int i = 0; i < watched_files && !found; i++)
         if (table[i].ino == about.st_ino && table[i].dev == about.st_dev) found = &table[i];
-    if (!found && path_of(fd, path) && is_below(path, store) && strcmp(path, exempt)) {
+    if (!found && path_of(fd, path) && is_ours(path)) {
         must(watched_files < MOST, "too many files");
         found = &table[watched_files];
         *found = (struct watched){.dev = about.st_dev, .ino = about.st_ino};
+        /* A segment is made under another name; the mark lies beside it. */
+        found->is_log = strstr(path, "/log/") && !strstr(path, "/mark");
         pthread_mutex_init(&found->lock, 0);
         /* Open as long as the process, so its number is nobody else's. */
         snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
@@ -310,7 +323,7 @@ static int resolve(int folder, const char *path, char *whole) {
         if (folder == AT_FDCWD ? !getcwd(base, sizeof base) : !path_of(folder, base)) return 0;
         snprintf(whole, PATH_MAX, "%.2000s/%.2000s", base, path);
     }
-    return ready && names_fd >= 0 && is_below(whole, store) && strcmp(whole, exempt);
+    return ready && names_fd >= 0 && is_ours(whole);
 }
 
 static int exists(const char *path) {
@@ -433,7 +446,8 @@ static int sync_it(int fd, long call) {
         int is_near = is_folder && path_of(fd, path) && (is_below(path, store) || is_below(store, path));
         return is_near ? sync_names(fd, path, call) : syscall(call, fd);
     }
-    if (get(FAIL_SYNC) > 0 && !__atomic_sub_fetch(&switches[FAIL_SYNC], 1, __ATOMIC_SEQ_CST)) {
+    int which = file->is_log ? FAIL_LOG : FAIL_OTHER;
+    if (get(which) > 0 && !__atomic_sub_fetch(&switches[which], 1, __ATOMIC_SEQ_CST)) {
         file->doomed = 1;
         return refuse(EIO);
     }
