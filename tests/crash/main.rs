@@ -24,8 +24,10 @@ mod losses;
 mod market;
 mod opening;
 mod power;
+mod rot;
 mod server;
 mod shim;
+mod traced;
 
 /// Splitmix64: all the randomness a test needs, from a seed it can print.
 #[derive(Clone, Debug)]
