@@ -27,6 +27,7 @@ mod power;
 mod rot;
 mod server;
 mod shim;
+mod sockets;
 mod traced;
 
 /// Splitmix64: all the randomness a test needs, from a seed it can print.

@@ -25,11 +25,9 @@ pub(crate) enum Switch {
     Lie,
     /// No file may take more room than it has.
     Full,
-    /// How many syncs of files have returned: for reading.
-    Syncs,
 }
 
-const SWITCHES: usize = 6;
+const SWITCHES: usize = 5;
 
 /// A folder with the shim, its switches and notes, and a place for a store.
 pub(crate) struct Shim {
@@ -88,11 +86,5 @@ impl Shim {
 
     pub(crate) fn set(&self, switch: Switch, value: i64) {
         self.switches.write_all_at(&value.to_le_bytes(), switch as u64 * 8).unwrap();
-    }
-
-    pub(crate) fn get(&self, switch: Switch) -> i64 {
-        let mut bytes = [0; 8];
-        self.switches.read_exact_at(&mut bytes, switch as u64 * 8).unwrap();
-        i64::from_le_bytes(bytes)
     }
 }

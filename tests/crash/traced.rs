@@ -127,8 +127,24 @@ fn can_trace() -> bool {
 
 /// Calls that change nothing of a file but what its lock, its owner or its readers see.
 const HARMLESS: [&str; 18] = [
-    "openat", "open", "close", "read", "pread64", "flock", "statx", "newfstatat", "fstat", "lstat",
-    "stat", "lseek", "getdents64", "fcntl", "chmod", "fchmod", "readlink", "sync_file_range",
+    "openat",
+    "open",
+    "close",
+    "read",
+    "pread64",
+    "flock",
+    "statx",
+    "newfstatat",
+    "fstat",
+    "lstat",
+    "stat",
+    "lseek",
+    "getdents64",
+    "fcntl",
+    "chmod",
+    "fchmod",
+    "readlink",
+    "sync_file_range",
 ];
 
 /// Whatever changes the store's files goes by the shim.
@@ -169,7 +185,9 @@ async fn every_change_is_synced(shards: &str) {
         if text.lines().last().is_some_and(|line| line.contains("+++ exited")) {
             break;
         }
-        tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(50))).await.unwrap();
+        tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(50)))
+            .await
+            .unwrap();
     }
     let calls = calls(&text);
     let unsynced: Vec<String> =
@@ -177,7 +195,8 @@ async fn every_change_is_synced(shards: &str) {
     assert!(unsynced.is_empty(), "{unsynced:#?}");
     the_shim_knows_all(&calls, &store);
     let mut segments: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.name == "fdatasync" && about(call).ends_with(".seg"))
+    for call in
+        calls.iter().filter(|call| call.name == "fdatasync" && about(call).ends_with(".seg"))
     {
         *segments.entry(about(call)).or_default() += 1;
     }

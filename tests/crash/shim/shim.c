@@ -37,7 +37,6 @@ enum {
     FAIL_OTHER,  /* the same of any other file */
     LIE,         /* syncs say that they are done and are not */
     FULL,        /* no file may take more room than it has */
-    SYNCS,       /* counted here: syncs of files that returned */
     SWITCHES
 };
 
@@ -463,7 +462,6 @@ static int sync_it(int fd, long call) {
         put_span(file);
     }
     pthread_mutex_unlock(&file->lock);
-    __atomic_add_fetch(&switches[SYNCS], 1, __ATOMIC_SEQ_CST);
     return result;
 }
 
