@@ -7,9 +7,14 @@ use crate::{
     Dice,
     damage::{answers, flip, used},
     history::{SKUS, Told},
+    rounds,
     server::{Server, copy_of, doorbuster, said, serve, verify},
 };
-use doorbuster::{journal::Position, journal::file, ports::clock::pause};
+use doorbuster::{
+    journal::{Position, file},
+    load::client::bearer,
+    ports::clock::pause,
+};
 use serde_json::Value;
 use std::{
     fs::{self, File},
@@ -45,7 +50,8 @@ const KINDS: [(&str, &str, &[Outcome]); 10] = [
     ("payments.jsonl", "", &[Refused, Audited]),
     // Letters that have left: nobody reads them here again.
     ("mail/", ".eml", &[Unharmed]),
-    ("admin_token", "", &[Refused]),
+    // Another token is no other history: whoever reads the file has the one that counts.
+    ("admin_token", "", &[Refused, Unharmed]),
 ];
 
 fn kind_of(path: &str) -> usize {
@@ -100,7 +106,7 @@ fn meaningful(store: &Path, path: &str) -> u64 {
     let folder = store.join(path).parent().unwrap().to_owned();
     match kind_of(path) {
         2 => file::inspect(&folder, Position(0), &mut |_| Ok(())).unwrap().tail.next.0,
-        6 => 64 * 32,
+        6 => 4 * 32, // of the keys that were used for the first orders
         _ => fs::metadata(store.join(path)).unwrap().len(),
     }
 }
@@ -129,7 +135,7 @@ async fn outcome(
         Ok(server) => server,
     };
     if path == "admin_token" {
-        return Err("started with a damaged token".to_owned());
+        return opens_by_file(&server, store).await;
     }
     let mut after = answers(&mut server.client(), orders).await;
     for _ in 0..50 {
@@ -151,9 +157,19 @@ async fn outcome(
     }
 }
 
+/// The token in the file is the one that counts.
+async fn opens_by_file(server: &Server, store: &Path) -> Result<Outcome, String> {
+    let token = fs::read_to_string(store.join("admin_token")).unwrap();
+    let headers = [bearer(token.trim()).unwrap()];
+    let path = format!("/api/inventory/{}/movements", SKUS[0]);
+    let answer = server.client().get(&path, &headers).await.unwrap();
+    if answer.status == 200 { Ok(Unharmed) } else { Err(format!("{answer:?}")) }
+}
+
 /// A store with a file of every kind, and what it answers.
 async fn whole() -> (TempDir, Vec<Told>, Vec<Value>) {
     let (store, mut orders) = used("3").await;
+    assert!(orders.len() > 4, "the first four keys are in use");
     orders.truncate(30);
     let mut server = Server::run(serve_by_file(store.path())).unwrap();
     server.ask_to_end();
@@ -197,8 +213,9 @@ async fn rot_in_any_kind_of_file_is_never_another_history() {
     assert!(before.len() > SKUS.len() && !orders.is_empty());
     let mut wrong = vec![];
     for path in one_of_each(whole) {
-        let allowed = KINDS[kind_of(&path)].2;
-        for rot in ALL {
+        let (allowed, mut left) = (KINDS[kind_of(&path)].2, ALL.to_vec());
+        for _ in 0..rounds(2).min(ALL.len() as u64) {
+            let rot = left.swap_remove(usize::try_from(dice.below(left.len() as u64)).unwrap());
             let store = copy_of(whole);
             let damaged: PathBuf = store.path().join(&path);
             rot.strike(&damaged, meaningful(store.path(), &path), &mut dice);
