@@ -62,9 +62,9 @@ async fn a_sync_that_fails_beside_the_log_loses_nothing() {
         let server = must(Server::run(shim.serve(&FLAGS)));
         market.look_back(&server, &mut dice).await;
         let visitors = market.rush(&server, &mut dice);
-        // A checkpoint is written at an end at the latest.
-        shim.set(Switch::FailOther, 1);
         pause(Duration::from_millis(600)).await;
+        // At an end there is a checkpoint.
+        shim.set(Switch::FailOther, 1);
         server.ask_to_end();
         server.says("Input/output error");
         market.gather(visitors).await;

@@ -228,3 +228,9 @@ async fn rot_in_any_kind_of_file_is_never_another_history() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+#[test]
+#[should_panic(expected = "log/0/index is of no known kind")]
+fn a_file_that_nobody_listed_is_found() {
+    kind_of("log/0/index");
+}
