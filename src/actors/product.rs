@@ -63,6 +63,13 @@ impl shell::Message for Message {
             Message::SkuAnswered { .. } => false,
         }
     }
+
+    fn begins(&self) -> bool {
+        match self {
+            Message::Admin { .. } => true,
+            Message::Read(_) | Message::SkuAnswered { .. } => false,
+        }
+    }
 }
 
 /// The actor of one product.
@@ -98,7 +105,6 @@ impl Role for Actor {
                 let answer = self.product(turn, false);
                 turn.answer(baton, Ok(answer));
             }
-            Message::Admin { .. } if turn.is_resting() => turn.tell::<Self>(self.id, message),
             Message::Admin { command, context, baton } => {
                 self.decide(&command, context, baton, turn);
             }
