@@ -4,8 +4,9 @@ use crate::app::SOON;
 use serde_json::json;
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 const FILES: usize = 256;
@@ -118,6 +119,35 @@ fn more_connections_than_files_wait_until_there_is_room() {
     let said = shop.end();
     assert!(said.contains("256 files") && said.contains("ulimit -Hn"), "{said}");
     assert!(!said.contains("can't be accepted"), "{said}");
+}
+
+#[test]
+fn a_shop_opens_though_nobody_reads_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DOORBUSTER_")) {
+        command.env_remove(name);
+    }
+    let store = folder.path().to_str().unwrap();
+    command.args(["serve", "--listen", &address.to_string(), "--store", store, "--log", "error"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let shop = Shop { child, authority: address.to_string(), room: (0, 0) };
+    let begun = Instant::now();
+    let ready = || {
+        let Ok(stream) = TcpStream::connect(address) else { return false };
+        ask(&stream, "GET /readyz", "");
+        status(&stream) == 200
+    };
+    while !ready() {
+        assert!(begun.elapsed() < SOON, "it never opens");
+        std::thread::yield_now();
+    }
+    // It is announced right behind that.
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(ready(), "it has gone");
+    assert_eq!(shop.end(), "");
 }
 
 #[test]
