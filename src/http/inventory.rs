@@ -3,11 +3,10 @@
 use super::{
     Door, coding,
     extract::Call,
-    openapi::schemas::{
-        BuyerLimit, CountedUnits, LocationName, MovedUnits, ReasonText, SignedUnits,
-    },
     problem::Problem,
     reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
+    schemas::{BuyerLimit, CountedUnits, LocationName, MovedUnits, ReasonText, SignedUnits},
+    text::{MAX_LOCATION, MAX_TEXT, check_text},
 };
 use crate::{
     domain::{
@@ -22,12 +21,6 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use utoipa::ToSchema;
-
-/// The longest name of a location, in characters.
-pub(super) const MAX_LOCATION: usize = 64;
-
-/// The longest reason or reference, in characters.
-pub(super) const MAX_TEXT: usize = 500;
 
 /// Stock of a SKU as everybody reads it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -247,16 +240,6 @@ fn check_units(units: u64, least: u64) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::invalid("/units", format!("must be a whole number from {least} to {MAX_UNITS}")))
-}
-
-pub(super) fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
-    if !text.trim().is_empty()
-        && text.chars().nth(most).is_none()
-        && !text.contains(char::is_control)
-    {
-        return Ok(());
-    }
-    Err(Problem::invalid(field, format!("must be a text of 1 to {most} characters on one line")))
 }
 
 fn place(location: Option<String>) -> Result<String, Problem> {

@@ -3,8 +3,8 @@
 use super::{
     Door,
     extract::Call,
-    openapi::schemas,
     reply::{Answer, Page, Wanted, json, mark_replayed},
+    schemas,
 };
 use crate::{
     domain::{OrderId, Time},

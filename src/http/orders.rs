@@ -3,10 +3,10 @@
 use super::{
     Door, coding,
     extract::Call,
-    inventory::{MAX_TEXT, check_text},
-    openapi::schemas,
     problem::{Problem, key_required},
     reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
+    schemas,
+    text::{MAX_TEXT, check_text},
 };
 use crate::{
     domain::{
