@@ -4,6 +4,7 @@
 //! lines; and a quote that never closes is said, instead of taking the rest of the file with it.
 
 use super::Error;
+use std::io::Read as _;
 
 /// Stands behind the last row while it is read: who does not meet it met an open quote.
 const END: &str = "\u{1f}end of the sheet\u{1f}";
@@ -19,24 +20,42 @@ pub struct Sheet {
     pub unclosed: Option<u64>,
 }
 
-/// One row.
+/// One row: only its own bytes, since a record of the reader also keeps room for the longest before.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Where it begins, counted from 1.
     pub line: u64,
-    cells: csv::StringRecord,
+    /// All cells, one behind the other.
+    text: Box<str>,
+    /// Where each cell ends.
+    ends: Box<[usize]>,
 }
 
 impl Row {
+    fn of(line: u64, record: &csv::StringRecord) -> Row {
+        let ends = record.iter().scan(0, |end, cell| {
+            *end += cell.len();
+            Some(*end)
+        });
+        Row { line, ends: ends.collect(), text: record.iter().collect::<String>().into() }
+    }
+
     /// A cell by its place from 0; empty where the row ends earlier.
     pub fn cell(&self, index: usize) -> &str {
-        self.cells.get(index).unwrap_or_default()
+        let before = index.checked_sub(1).and_then(|before| self.ends.get(before));
+        let begin = before.copied().unwrap_or(0);
+        let cell = self.ends.get(index).and_then(|end| self.text.get(begin..*end));
+        cell.unwrap_or_default()
+    }
+
+    fn cells(&self) -> impl DoubleEndedIterator<Item = &str> {
+        (0..self.ends.len()).map(|index| self.cell(index))
     }
 
     /// How many cells it has, without empty ones at its end.
     pub fn width(&self) -> usize {
-        let cells: Vec<&str> = self.cells.iter().collect();
-        cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1)
+        let empty = self.cells().rev().take_while(|cell| cell.trim().is_empty()).count();
+        self.ends.len() - empty
     }
 }
 
@@ -48,9 +67,10 @@ impl Sheet {
     pub fn read(bytes: &[u8]) -> Result<Sheet, Error> {
         let text = decode(bytes)?;
         let lines = Lines::of(text);
-        let whole = format!("{text}\n{END}\n");
+        let end = format!("\n{END}\n");
+        let whole = text.as_bytes().chain(end.as_bytes());
         let mut reader = csv::ReaderBuilder::new();
-        let mut reader = reader.flexible(true).has_headers(false).from_reader(whole.as_bytes());
+        let mut reader = reader.flexible(true).has_headers(false).from_reader(whole);
         let mut sheet = Sheet { header: vec![], rows: vec![], unclosed: None };
         let mut record = csv::StringRecord::new();
         let mut closed = false;
@@ -59,12 +79,12 @@ impl Sheet {
             closed = record.len() == 1 && record.get(0) == Some(END);
             let at = record.position().map_or(0, csv::Position::byte);
             last = lines.number(text, usize::try_from(at).unwrap_or(usize::MAX));
-            let row = Row { line: last, cells: record.clone() };
+            let row = Row::of(last, &record);
             if closed || row.width() == 0 {
                 continue;
             }
             if sheet.header.is_empty() {
-                sheet.header = row.cells.iter().map(|name| name.trim().to_owned()).collect();
+                sheet.header = row.cells().map(|name| name.trim().to_owned()).collect();
             } else {
                 sheet.rows.push(row);
             }
@@ -138,6 +158,16 @@ mod tests {
         assert_eq!(lines("h,x\r\n\"a\r\nb\",1\r\n\r\nc,2\r\n,\r\nd,3\r\n"), rows);
         let rows = [(2, "a".to_owned()), (3, "b".to_owned())];
         assert_eq!(lines("h,x\ra,1\rb,2"), rows);
+    }
+
+    #[test]
+    fn a_row_keeps_no_room_for_a_longer_one_before_it() {
+        let text = format!("h,x\n{},1\né,,2,\n", "y".repeat(1 << 16));
+        let sheet = Sheet::read(text.as_bytes()).unwrap();
+        let row = sheet.rows.last().unwrap();
+        assert_eq!((&*row.text, &*row.ends), ("é2", &[2, 2, 3, 3][..]));
+        let cells: Vec<&str> = row.cells().collect();
+        assert_eq!((cells, row.width(), row.cell(4)), (vec!["é", "", "2", ""], 3, ""));
     }
 
     #[test]
