@@ -104,7 +104,9 @@ impl Sheet {
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, Error> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+    // Without a mark, each second byte of a column's name is 0.
+    let mark = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if mark || bytes.iter().take(2).any(|byte| *byte == 0) {
         return Err(Error::new("the file is UTF-16; save it as CSV in UTF-8"));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -181,8 +183,10 @@ mod tests {
     fn another_encoding_is_named_with_its_place() {
         let why = Sheet::read(b"Handle\na\ncaf\xe9,1\n").unwrap_err().to_string();
         assert!(why.starts_with("line 3, byte 4: 0xE9 is not UTF-8"), "{why}");
-        let why = Sheet::read(b"\xff\xfeH\0").unwrap_err().to_string();
-        assert!(why.contains("UTF-16"), "{why}");
+        for wide in [&b"\xff\xfeH\0"[..], b"\xfe\xff\0H", b"H\0a\0", b"\0H\0a"] {
+            let why = Sheet::read(wide).unwrap_err().to_string();
+            assert!(why.contains("UTF-16"), "{why}");
+        }
         let why = Sheet::read(b"").unwrap_err().to_string();
         assert!(why.contains("empty"), "{why}");
     }

@@ -339,7 +339,7 @@ impl<'s> Reader<'s> {
         });
         let (kept, empty): (Vec<_>, Vec<_>) =
             kept.partition(|product| !product.spec.variants.is_empty());
-        let what = "no variant with a price is left: the product is not taken in";
+        let what = "no variant that can go in is left: the product is not taken in";
         self.errors.extend(empty.iter().map(|product| Issue::row(product.line, what)));
         kept
     }
