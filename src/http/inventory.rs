@@ -97,7 +97,7 @@ pub async fn movements(door: Door, mut call: Call) -> Answer {
     let sku: Sku = call.id().await?;
     door.admin(call.headers())?;
     let wanted = Wanted::of(call.uri())?;
-    let page = door.shop().movements(&sku, wanted.cursor.as_deref(), wanted.limit()).await;
+    let page = door.shop().movements(&sku, wanted.cursor.as_deref(), wanted.limit).await;
     let page = page.map_err(|error| Problem::from(error).about(&sku))?;
     let page = Page { items: page.items, next: page.next };
     Ok(coding::once(call.headers(), bytes(&page)))
@@ -225,7 +225,7 @@ impl Written for SaleTerms {
             return Err(Problem::invalid("/closes_at", "must be later than `opens_at`"));
         }
         if !(0..=MAX_AMOUNT_MINOR).contains(&price.amount_minor) {
-            let why = format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}");
+            let why = format!("must be 0 to {MAX_AMOUNT_MINOR} minor units, such as cents");
             return Err(Problem::invalid("/price/amount_minor", why));
         }
         if units_per_buyer == Some(0) {

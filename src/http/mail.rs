@@ -42,8 +42,7 @@ pub(super) struct ResendBody {
 pub async fn dead(door: Door, call: Call) -> Answer {
     door.admin(call.headers())?;
     let wanted = Wanted::of(call.uri())?;
-    let limit = wanted.limit();
-    let page = door.shop().dead_letters(wanted.cursor, limit).await?;
+    let page = door.shop().dead_letters(wanted.cursor, wanted.limit).await?;
     let body = |letter: DeadLetter| DeadBody {
         id: letter.id.to_string(),
         order: letter.order,
