@@ -77,7 +77,7 @@ impl Wanted {
         for (name, value) in parameters(uri, "")? {
             match name.as_str() {
                 "limit" => {
-                    wanted.limit = limit(&value).map_err(|why| Problem::invalid(name, why))?
+                    wanted.limit = limit(&value).map_err(|why| Problem::invalid(name, why))?;
                 }
                 "cursor" => wanted.cursor = Some(value),
                 other if filter == Some(other) => wanted.only = Some(value),
