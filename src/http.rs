@@ -7,9 +7,8 @@
 //! not; [`extract`], `text`, [`auth`], [`etag`] and [`reply`] are the manners of all of them,
 //! [`cached`] and [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what goes
 //! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
-//! HTTP/1.1 or HTTP/2 over a `patient` stream. Invariants: every error that leaves is a problem with
-//! a code; whatever a client can make large or slow has a limit; imports between these parts run one
-//! way.
+//! HTTP/1.1 or HTTP/2. Invariants: every error that leaves is a problem with a code; whatever a client
+//! can make large or slow has a limit; imports between these parts run one way.
 
 pub mod auth;
 pub mod cached;
@@ -28,7 +27,6 @@ mod openapi;
 mod opening;
 pub mod operate;
 pub mod orders;
-mod patient;
 pub mod problem;
 pub mod products;
 pub mod reply;
