@@ -5,7 +5,7 @@
 //! time, and an editor who changes a text must not be refused because somebody bought. Invariant:
 //! two bodies have the same `ETag` only when they are the same bytes.
 
-use super::{coding::JSON, problem::Problem, reply::bytes};
+use super::{problem::Problem, reply::bytes};
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -34,7 +34,7 @@ pub fn json(status: StatusCode, revision: Option<u64>, body: &impl Serialize) ->
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ETAG, etag);
     response
 }
