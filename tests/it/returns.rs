@@ -61,6 +61,7 @@ async fn units_and_money_come_back_part_by_part() {
         let body = json!({"items": [{"sku": "TEE", "units": 1}], "reason": "too small"});
         let first = app.admin_keyed(&path(&order), "r1", body.clone()).await;
         assert!([201, 202].contains(&first.status()), "{first}");
+        assert_eq!(first.text("/contact/email"), "ana@example.com", "as the admin reads it");
         let read = settled(&app, &order).await;
         assert_eq!((read.text("/status"), read.text("/payment_status")), ("confirmed", "captured"));
         let back = read.at("/returns/0");
