@@ -6,7 +6,7 @@ use crate::domain::order::{MoneyBack, News};
 /// What each event of a history is news of, by its number, asked of the state at its end.
 fn told(events: &[Event]) -> Vec<(u64, News)> {
     let state = Run::given(State::default(), events).state;
-    let numbers = 0..=events.len() as u64 + 1;
+    let numbers = 0..=u64::try_from(events.len()).unwrap() + 1;
     numbers.filter_map(|number| Some((number, state.news_of(number)?))).collect()
 }
 
