@@ -1,4 +1,4 @@
-//! The program on a disk and a clock that fail on demand: `shim/shim.c`, built here and loaded
+//! The program on a disk and a clock that fail on demand: `shim/`, in C, built here and loaded
 //! before libc.
 //!
 //! Invariant: a test that needs it and finds no C compiler says so and does nothing.
@@ -46,10 +46,11 @@ impl Shim {
 
     pub(crate) fn plain() -> Option<Shim> {
         let folder = tempfile::tempdir().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim/shim.c");
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim");
+        let sources = ["shim.c", "names.c"].map(|name| sources.join(name));
         let mut cc = Command::new("cc");
         cc.args(["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o"]);
-        cc.arg(folder.path().join("shim.so")).arg(source).args(["-ldl", "-lpthread"]);
+        cc.arg(folder.path().join("shim.so")).args(sources).args(["-ldl", "-lpthread"]);
         let Ok(built) = cc.status() else {
             println!("skipped: it takes a C compiler, `cc`");
             return None;

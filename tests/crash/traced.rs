@@ -149,8 +149,9 @@ const HARMLESS: [&str; 18] = [
 
 /// Whatever changes the store's files goes by the shim.
 fn the_shim_knows_all(calls: &[Call], store: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim/shim.c");
-    let source = fs::read_to_string(source).unwrap();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim");
+    let read = |name: &str| fs::read_to_string(sources.join(name)).unwrap();
+    let source = read("shim.c") + &read("names.c");
     let store = store.display().to_string();
     let of_store = calls.iter().filter(|call| call.text.contains(&store) && call.result >= 0);
     let names: BTreeSet<&str> = of_store.map(|call| &*call.name).collect();

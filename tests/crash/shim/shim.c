@@ -11,34 +11,7 @@
  * made, moved and removed ones stay noted until their folder was synced. Everything is noted by
  * the file's number, so it does not matter which descriptor is synced.
  */
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
-
-enum {
-    CLOCK_MS,    /* added to the wall clock */
-    FAIL_LOG,    /* the n-th sync of a segment from now on fails; 0 is none */
-    FAIL_OTHER,  /* the same of any other file */
-    LIE,         /* syncs say that they are done and are not */
-    FULL,        /* no file may take more room than it has */
-    SWITCHES
-};
+#include "shim.h"
 
 enum { WRITTEN = 1, RESIZED = 2 };
 
@@ -66,12 +39,11 @@ struct watched {
 static struct watched table[MOST];
 static int watched_files;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
-static char store[PATH_MAX], notes[PATH_MAX], exempt[PATH_MAX];
+char store[PATH_MAX], notes[PATH_MAX];
+int ready;
+static char exempt[PATH_MAX];
 static int64_t *switches;
 static int64_t nothing[SWITCHES];
-static int names_fd = -1, ready;
-static uint64_t names_count;
 
 #define REAL(name) ((__typeof__(&name))real(#name))
 
@@ -84,7 +56,7 @@ static void *real(const char *name) {
     return found;
 }
 
-static void must(int fine, const char *what) {
+void must(int fine, const char *what) {
     if (!fine) {
         dprintf(2, "shim: %s: %s\n", what, strerror(errno));
         _exit(97);
@@ -94,15 +66,6 @@ static void must(int fine, const char *what) {
 static void from_environment(const char *name, char *to) {
     const char *value = getenv(name);
     snprintf(to, PATH_MAX, "%s", value ? value : "");
-}
-
-/* An earlier process may have been killed: what it did not sync is still not synced. */
-static void count_names(const char *path) {
-    char text[4 * PATH_MAX];
-    FILE *lines = fopen(path, "r");
-    must(lines != 0, path);
-    while (fgets(text, sizeof text, lines)) names_count += strncmp(text, "synced", 6) != 0;
-    fclose(lines);
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -120,23 +83,18 @@ __attribute__((constructor)) static void begin(void) {
         switches = map;
         syscall(SYS_close, fd);
     }
-    if (notes[0]) {
-        snprintf(path, sizeof path, "%.4000s/names", notes);
-        names_fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_APPEND, 0600);
-        must(names_fd >= 0, path);
-        count_names(path);
-    }
+    if (notes[0]) begin_names();
     ready = 1;
 }
 
-static int64_t get(int which) { return __atomic_load_n(&switches[which], __ATOMIC_SEQ_CST); }
+int64_t get(int which) { return __atomic_load_n(&switches[which], __ATOMIC_SEQ_CST); }
 
-static int is_below(const char *path, const char *folder) {
+int is_below(const char *path, const char *folder) {
     size_t length = strlen(folder);
     return length && !strncmp(path, folder, length) && (!path[length] || path[length] == '/');
 }
 
-static int is_ours(const char *path) {
+int is_ours(const char *path) {
     char all[PATH_MAX], *rest = all;
     if (!is_below(path, store)) return 0;
     snprintf(all, sizeof all, "%s", exempt);
@@ -145,7 +103,7 @@ static int is_ours(const char *path) {
     return 1;
 }
 
-static int path_of(int fd, char *path) {
+int path_of(int fd, char *path) {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, PATH_MAX - 1);
@@ -303,145 +261,14 @@ int fallocate64(int fd, int mode, off64_t at, off64_t bytes) {
 
 int fallocate(int fd, int mode, off_t at, off_t bytes) { return fallocate64(fd, mode, at, bytes); }
 
-/* Names: one line each, in the order in which they were made. */
-
-static void line(const char *format, ...) {
-    char text[4 * PATH_MAX];
-    va_list rest;
-    va_start(rest, format);
-    int length = vsnprintf(text, sizeof text, format, rest);
-    va_end(rest);
-    must(syscall(SYS_write, names_fd, text, length) == length, "noting a name");
-}
-
-static int resolve(int folder, const char *path, char *whole) {
-    char base[PATH_MAX];
-    if (path[0] == '/') {
-        snprintf(whole, PATH_MAX, "%s", path);
-    } else {
-        if (folder == AT_FDCWD ? !getcwd(base, sizeof base) : !path_of(folder, base)) return 0;
-        snprintf(whole, PATH_MAX, "%.2000s/%.2000s", base, path);
-    }
-    return ready && names_fd >= 0 && is_ours(whole);
-}
-
-static int exists(const char *path) {
-    struct stat about;
-    return !lstat(path, &about);
-}
-
-/* A second name for what is about to lose one, so that it can come back. */
-static uint64_t keep(const char *path) {
-    char kept[PATH_MAX];
-    if (!exists(path)) return 0;
-    snprintf(kept, sizeof kept, "%.4000s/kept-%llu", notes, (unsigned long long)names_count + 1);
-    must(!link(path, kept), path);
-    return names_count + 1;
-}
-
-static int open_it(int folder, const char *path, int flags, mode_t mode) {
-    char whole[PATH_MAX];
-    int kept_errno = errno;
-    if (!(flags & (O_CREAT | O_TRUNC)) || !resolve(folder, path, whole)) {
-        errno = kept_errno;
-        return syscall(SYS_openat, folder, path, flags, mode);
-    }
-    pthread_mutex_lock(&names_lock);
-    int is_new = !exists(whole);
-    errno = kept_errno;
-    int fd = syscall(SYS_openat, folder, path, flags & ~O_TRUNC, mode);
-    if (fd >= 0 && is_new) {
-        line("made\t0\t%s\t\n", whole);
-        names_count++;
-    }
-    pthread_mutex_unlock(&names_lock);
-    if (fd >= 0 && flags & O_TRUNC) must(!ftruncate64(fd, 0), whole);
-    return fd;
-}
-
-#define OPEN(name, folder, ...)                                       \
-    int name(__VA_ARGS__, ...) {                                      \
-        va_list rest;                                                 \
-        va_start(rest, flags);                                        \
-        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0; \
-        va_end(rest);                                                 \
-        return open_it(folder, path, flags, mode);                    \
-    }
-OPEN(open, AT_FDCWD, const char *path, int flags)
-OPEN(open64, AT_FDCWD, const char *path, int flags)
-OPEN(openat, folder, int folder, const char *path, int flags)
-OPEN(openat64, folder, int folder, const char *path, int flags)
-
-int mkdirat(int folder, const char *path, mode_t mode) {
-    char whole[PATH_MAX];
-    int noted = resolve(folder, path, whole);
-    pthread_mutex_lock(&names_lock);
-    int result = syscall(SYS_mkdirat, folder, path, mode);
-    if (!result && noted) {
-        line("made\t0\t%s\t\n", whole);
-        names_count++;
-    }
-    pthread_mutex_unlock(&names_lock);
-    return result;
-}
-
-int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }
-
-int rename(const char *from, const char *to) {
-    char from_whole[PATH_MAX], to_whole[PATH_MAX];
-    int noted = resolve(AT_FDCWD, from, from_whole) & resolve(AT_FDCWD, to, to_whole);
-    pthread_mutex_lock(&names_lock);
-    if (noted) {
-        uint64_t kept = keep(to_whole);
-        line("moved\t%llu\t%s\t%s\n", (unsigned long long)kept, to_whole, from_whole);
-        names_count++;
-    }
-    int result = syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-    must(!noted || !result, to_whole);
-    pthread_mutex_unlock(&names_lock);
-    return result;
-}
-
-int unlinkat(int folder, const char *path, int flags) {
-    char whole[PATH_MAX];
-    int noted = resolve(folder, path, whole) && exists(whole);
-    pthread_mutex_lock(&names_lock);
-    if (noted) {
-        int is_folder = flags & AT_REMOVEDIR;
-        uint64_t kept = is_folder ? 0 : keep(whole);
-        line("%s\t%llu\t%s\t\n", is_folder ? "rmdir" : "gone", (unsigned long long)kept, whole);
-        names_count++;
-    }
-    int result = syscall(SYS_unlinkat, folder, path, flags);
-    must(!noted || !result, whole);
-    pthread_mutex_unlock(&names_lock);
-    return result;
-}
-
-int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
-int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
-
 /* Syncs. */
-
-static int sync_names(int fd, const char *folder, long call) {
-    pthread_mutex_lock(&names_lock);
-    uint64_t before = names_count;
-    pthread_mutex_unlock(&names_lock);
-    int result = syscall(call, fd);
-    if (!result && !get(LIE)) {
-        pthread_mutex_lock(&names_lock);
-        line("synced\t%llu\t%s\t\n", (unsigned long long)before, folder);
-        pthread_mutex_unlock(&names_lock);
-    }
-    return result;
-}
 
 static int sync_it(int fd, long call) {
     struct stat about;
     char path[PATH_MAX];
     struct watched *file = watch(fd);
     if (!file) {
-        int is_folder = names_fd >= 0 && !fstat(fd, &about) && S_ISDIR(about.st_mode);
+        int is_folder = notes[0] && !fstat(fd, &about) && S_ISDIR(about.st_mode);
         int is_near = is_folder && path_of(fd, path) && (is_below(path, store) || is_below(store, path));
         return is_near ? sync_names(fd, path, call) : syscall(call, fd);
     }
