@@ -90,9 +90,9 @@ impl Market {
             let mut visitor = Visitor::new(server.client(), Dice(dice.next()), &self.ticks);
             tokio::spawn(async move {
                 if n == 0 {
-                    visitor.keep_stock().await
+                    visitor.keep_stock().await;
                 } else {
-                    visitor.shop().await
+                    visitor.shop().await;
                 }
                 visitor.heard
             })

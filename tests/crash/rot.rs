@@ -168,7 +168,7 @@ async fn opens_by_file(server: &Server, store: &Path) -> Result<Outcome, String>
 
 /// A store with a file of every kind, and what it answers.
 async fn whole() -> (TempDir, Vec<Told>, Vec<Value>) {
-    let (store, mut orders) = used("3").await;
+    let (store, mut orders) = used("1").await;
     assert!(orders.len() > 4, "the first four keys are in use");
     orders.truncate(30);
     let mut server = Server::run(serve_by_file(store.path())).unwrap();

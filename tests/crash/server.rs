@@ -68,7 +68,7 @@ impl Server {
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 eprintln!("{line}");
-                *heard.lock().unwrap() += &format!("{line}\n");
+                heard.lock().unwrap().extend([&*line, "\n"]);
             }
         });
         Ok(Server { child, _stdout: stdout, words, target, ready_after: begun.elapsed() })

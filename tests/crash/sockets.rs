@@ -25,7 +25,7 @@ const MOST_BYTES_EACH: u64 = 40 << 10;
 fn room_for(sockets: usize) -> bool {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit.clone()).unwrap();
+    setrlimit(Resource::Nofile, limit).unwrap();
     limit.maximum.is_none_or(|most| most > sockets as u64 + 1_000)
 }
 
