@@ -13,7 +13,7 @@ use crate::{
     domain::{CartId, EntityId, OrderId, PostId, ProductId, Sku, Time},
     journal::{self, entity::Entity},
 };
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr};
 use std::{
     collections::{HashMap, VecDeque},
@@ -91,7 +91,8 @@ impl<R: Role> Default for Stripe<R> {
 /// The actors of one kind.
 pub struct Directory<R: Role> {
     stripes: Vec<Mutex<Stripe<R>>>,
-    hasher: RandomState,
+    /// The same in every process: in the order of the stripes actors are sent to rest.
+    hasher: FixedState,
     supervisor: OnceLock<ActorCell>,
     incarnations: AtomicU64,
     live: AtomicUsize,
@@ -101,7 +102,7 @@ impl<R: Role> Default for Directory<R> {
     fn default() -> Self {
         Directory {
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::default(),
+            hasher: FixedState::default(),
             supervisor: OnceLock::new(),
             incarnations: AtomicU64::new(0),
             live: AtomicUsize::new(0),
@@ -245,6 +246,17 @@ where
         }
         if let Some(supervisor) = self.supervisor.get() {
             supervisor.stop(None);
+        }
+    }
+
+    /// Ends one actor as a fault would, whatever it has still to read; `false` when it sleeps.
+    pub fn kill(&self, id: &R::Id) -> bool {
+        match self.stripe(id).slots.get(id) {
+            Some(Slot::Live(actor)) => {
+                actor.get_cell().kill();
+                true
+            }
+            Some(Slot::Ending(..) | Slot::Quarantined) | None => false,
         }
     }
 

@@ -183,6 +183,21 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
         }
     }
 
+    /// As [`Driver::wait`], for a driver that is a task among others.
+    pub async fn roused(&self) {
+        loop {
+            {
+                let mut queue = self.committer.lock();
+                if queue.open.iter().any(|open| open.used) || queue.phase != Phase::Open {
+                    queue.waiting = false;
+                    return;
+                }
+                queue.waiting = true;
+            }
+            self.committer.roused.notified().await;
+        }
+    }
+
     /// Where the log ends.
     pub fn tail(&self) -> Tail {
         self.log.tail()
