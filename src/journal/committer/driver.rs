@@ -184,7 +184,7 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
     }
 
     /// As [`Driver::wait`], for a driver that is a task among others.
-    pub async fn roused(&self) {
+    pub async fn roused(&mut self) {
         loop {
             {
                 let mut queue = self.committer.lock();
