@@ -9,6 +9,7 @@ use super::{
     disk::{self, Failure, Naming as _},
     state::{self, StateStore, Tree},
 };
+use crate::domain::Time;
 use std::{fs, io, path::Path};
 
 const MAGIC: [u8; 8] = *b"DRBCHKP\x01";
@@ -16,6 +17,9 @@ const MAGIC: [u8; 8] = *b"DRBCHKP\x01";
 /// Its last byte is the form of all that a state store holds, views included: raise it with every
 /// change of that form. A store of another form holds no checkpoint, so it is rebuilt.
 const KEY: &[u8] = b"checkpoint\x02";
+
+/// The latest instant of an entry that snapshots cover.
+const AT_KEY: &[u8] = b"at\x01";
 
 /// A place in one shard's log, and the history that leads there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,27 @@ impl Checkpoint {
     pub fn in_store(store: &dyn StateStore) -> Result<Option<Checkpoint>, state::Error> {
         let bytes = store.get(Tree::Checkpoint, KEY)?;
         Ok(bytes.and_then(|bytes| Checkpoint::from_bytes(&bytes)))
+    }
+
+    /// Notes that snapshots cover entries up to the instant `at`: a start that reads none of them
+    /// must not begin before it, whatever the wall says.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn note_at(store: &dyn StateStore, at: Time) -> Result<(), state::Error> {
+        if Checkpoint::last_at(store)?.is_none_or(|known| known < at) {
+            store.put(Tree::Checkpoint, AT_KEY, &at.0.to_be_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The latest instant of an entry that snapshots cover.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn last_at(store: &dyn StateStore) -> Result<Option<Time>, state::Error> {
+        let bytes = store.get(Tree::Checkpoint, AT_KEY)?;
+        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes).map(Time))
     }
 
     /// The checkpoint in the file at `path`; `None` when there is none that can be read.

@@ -5,7 +5,7 @@
 
 use super::{
     EntryRef, Hash, Position, StateStore,
-    checkpoint::Point,
+    checkpoint::{Checkpoint, Point},
     committer::TailIndex,
     entity::{self, AnyEntity},
     replay::ReadLog,
@@ -138,6 +138,9 @@ impl Fold {
         all.sort_by_cached_key(|(id, _)| snapshot::key(id));
         for (id, folded) in all {
             snapshot::save(store, id, folded.position, folded.before, &folded.entity)?;
+        }
+        if let Some(at) = self.last_at {
+            Checkpoint::note_at(store, at).map_err(snapshot::Error::from)?;
         }
         Ok(())
     }

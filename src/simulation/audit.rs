@@ -48,7 +48,10 @@ impl Process {
         };
         for sku in &skus {
             if let Some(stock) = self.undisturbed(self.shop.stock(sku)).await {
-                stock_is_the_logs(&mut self.stage.record().model, &stock);
+                let posted = self.shop.system().board.slot(sku).posted();
+                let model = &mut self.stage.record().model;
+                stock_is_the_logs(model, &stock);
+                board_is_current(model, sku, posted);
             }
         }
         for order in orders {
@@ -166,5 +169,13 @@ fn order_is_the_logs(model: &mut Model, order: &Order) {
     let (status, seen) = (order.state.status(), format!("{book:?}"));
     model.check(same, Invariant::Acknowledged, || {
         format!("{} is {status:?}, the log has {seen}", order.id)
+    });
+}
+
+/// Whoever was answered finds on the board what the answer rests on.
+fn board_is_current(model: &mut Model, sku: &Sku, posted: Posted) {
+    let last = model.stock.get(sku).and_then(|book| book.levels.keys().next_back().copied());
+    model.check(last == Some(posted.position), Invariant::BoardNeverBack, || {
+        format!("{sku} is shown as of {}, after {last:?} was let go", posted.position)
     });
 }

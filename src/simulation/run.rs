@@ -181,7 +181,7 @@ impl Run<'_> {
             provider::act(stage, &request);
         }
         stage.catch_up();
-        let awake_ms = stage.clock.ms() - begun_ms;
+        let awake_ms = stage.clock.ms().saturating_sub(begun_ms);
         if awake_ms > GRACE_MS && !process.is_broken() {
             let late_ms = i64::try_from(GRACE_MS).unwrap_or(i64::MAX);
             let then = crate::domain::Time(process.shop.now().0 - late_ms);

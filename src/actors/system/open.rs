@@ -174,6 +174,8 @@ impl<L: ShardLog> Opening<L> {
     pub async fn assemble(self) -> Result<(Arc<System>, Vec<Driver<L, Outbox>>), Error> {
         let Opening { ingredients, shards, folded } = self;
         let last_at = folded.iter().filter_map(|folded| folded.fold.last_at).max();
+        // What snapshots cover is not folded again, and time must not go back behind it either.
+        let last_at = last_at.max(Checkpoint::last_at(&*ingredients.store)?);
         let clock = ShopClock::start(ingredients.clock, last_at, ingredients.allow_future)?;
         let (board, timekeeper) = (Board::default(), Timekeeper::default());
         post_snapshots(&*ingredients.store, &board)?;
