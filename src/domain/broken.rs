@@ -8,8 +8,10 @@ pub enum Rule {
     OnlyWhatIsFree,
     /// Units that come back come back once.
     UnitsComeBackOnce,
-    /// Nothing leaves before its batch is synced.
+    /// Nobody is answered before the batch is synced.
     SyncBeforeAnswer,
+    /// Nothing else leaves before the batch is synced either.
+    SyncBeforeOutbox,
     /// A batch is durable before the next one is written.
     OneBatchInFlight,
     /// A cart remembers which order a key made.

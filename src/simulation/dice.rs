@@ -28,11 +28,6 @@ impl Dice {
         self.next().checked_rem(most).unwrap_or(0)
     }
 
-    /// A number from `least` to below `most`.
-    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
-        least + self.below(most.saturating_sub(least))
-    }
-
     /// True so many times in a thousand.
     pub(crate) fn chance(&mut self, in_1000: u64) -> bool {
         self.below(1_000) < in_1000

@@ -26,7 +26,7 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(test, expect(unused_imports, reason = "the example names them"))]
+#[allow(unused_imports, reason = "the tests and the example name different ones")]
 pub(crate) use self::{
     model::{Invariant, Violation},
     plan::Mode,

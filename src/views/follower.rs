@@ -5,6 +5,7 @@
 //! what a crash leaves is folded again at worst, never left out.
 
 use super::{Error, View};
+use crate::domain::broken::Rule;
 use crate::journal::{Batch, BatchRef, Position, StateStore, Tree, replay::SharedLog};
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -174,7 +175,10 @@ impl Follower {
         let stop = batches.last().map_or(from, BatchRef::end);
         for (number, (view, place)) in self.views.iter().zip(places).enumerate() {
             let known = batches.partition_point(|batch| batch.position < place.position);
-            let fresh = batches.get(known..).unwrap_or_default();
+            let mut fresh = batches.get(known..).unwrap_or_default();
+            if Rule::ViewsFoldAll.is_broken() && fresh.len() > 3 {
+                fresh = fresh.get(1..).unwrap_or_default();
+            }
             if !fresh.is_empty() {
                 view.fold(&*self.store, fresh)?;
                 let key = position_key(view.name(), shard);

@@ -123,7 +123,8 @@ impl Model {
         let event: Event = codec::decode(entry)?;
         if let Event::Placed(placement) = &event {
             let book = OrderBook::of(placement, entry.context.now);
-            let sum: i64 = book.items.values().map(|(units, price)| price * *units as i64).sum();
+            let costs = |(units, price): &(u64, i64)| i64::try_from(*units).unwrap_or(0) * price;
+            let sum: i64 = book.items.values().map(costs).sum();
             self.check(sum == book.total, Invariant::Conservation, || {
                 format!("{id} costs {} for items of {sum}", book.total)
             });

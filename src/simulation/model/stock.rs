@@ -149,10 +149,17 @@ impl StockBook {
             Event::TakenBack { order, units, restock, .. } => {
                 return self.give_back(*order, *units, *restock);
             }
-            Event::Reserved { .. }
-            | Event::Released { .. }
-            | Event::TakenOver { .. }
-            | Event::HandedBack { .. } => return self.claim(event, at),
+            Event::Reserved { cart, buyer, units, until, .. } => {
+                let held = Held { units: u64::from(*units), until: *until, buyer: *buyer };
+                return self.reserve(*cart, held);
+            }
+            Event::Released { cart, keep_units, .. } => self.release(*cart, *keep_units),
+            Event::TakenOver { cart, order, units, email, until } => {
+                let (units, until, email) = (u64::from(*units), *until, *email);
+                let taken = |from| Taken { units, until, email, cart: *cart, from };
+                return self.take_over(*cart, *order, taken);
+            }
+            Event::HandedBack { order } => self.hand_back(*order, at),
             Event::Listed { .. }
             | Event::Delisted { .. }
             | Event::LowStockSet { .. }
@@ -165,43 +172,51 @@ impl StockBook {
         Ok(())
     }
 
-    fn claim(&mut self, event: &Event, at: Time) -> Result<(), (Invariant, String)> {
-        match event {
-            Event::Reserved { cart, buyer, units, until, .. } => {
-                self.given.insert((*cart, *units, *until));
-                let held = Held { units: u64::from(*units), until: *until, buyer: *buyer };
-                let before = self.carts.insert(*cart, held);
-                if before.is_some_and(|before| before.until < *until) {
-                    return Err((Invariant::Deadlines, format!("{cart}'s deadline was put off")));
-                }
+    fn reserve(&mut self, cart: CartId, held: Held) -> Result<(), (Invariant, String)> {
+        let units = u32::try_from(held.units).unwrap_or(u32::MAX);
+        self.given.insert((cart, units, held.until));
+        let until = held.until;
+        match self.carts.insert(cart, held) {
+            Some(before) if before.until < until => {
+                Err((Invariant::Deadlines, format!("{cart}'s deadline was put off")))
             }
-            Event::Released { cart, keep_units: 0, .. } => drop(self.carts.remove(cart)),
-            Event::Released { cart, keep_units, .. } => {
-                if let Some(held) = self.carts.get_mut(cart) {
-                    held.units = u64::from(*keep_units);
-                    self.given.insert((*cart, *keep_units, held.until));
-                }
-            }
-            Event::TakenOver { cart, order, units, email, until } => {
-                let from = self.carts.remove(cart);
-                let enough = from.as_ref().is_some_and(|held| held.units >= u64::from(*units));
-                let Some(from) = from.filter(|_| enough) else {
-                    let what = format!("{order} took {units} over that {cart} does not hold");
-                    return Err((Invariant::NoOversell, what));
-                };
-                let (units, until, email, cart) = (u64::from(*units), *until, *email, *cart);
-                self.orders.insert(*order, Taken { units, until, email, cart, from });
-            }
-            Event::HandedBack { order } => {
-                if let Some(taken) = self.orders.remove(order)
-                    && taken.from.until > at
-                {
-                    self.carts.insert(taken.cart, Held { units: taken.units, ..taken.from });
-                }
-            }
-            _ => {}
+            Some(_) | None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn release(&mut self, cart: CartId, keep_units: u32) {
+        if keep_units == 0 {
+            self.carts.remove(&cart);
+        } else if let Some(held) = self.carts.get_mut(&cart) {
+            held.units = u64::from(keep_units);
+            self.given.insert((cart, keep_units, held.until));
+        }
+    }
+
+    fn take_over(
+        &mut self,
+        cart: CartId,
+        order: OrderId,
+        taken: impl FnOnce(Held) -> Taken,
+    ) -> Result<(), (Invariant, String)> {
+        let taken = self.carts.remove(&cart).map(|from| (from.units, taken(from)));
+        match taken {
+            Some((held, taken)) if held >= taken.units => {
+                self.orders.insert(order, taken);
+                Ok(())
+            }
+            Some(_) | None => {
+                Err((Invariant::NoOversell, format!("{order} took over what {cart} does not hold")))
+            }
+        }
+    }
+
+    fn hand_back(&mut self, order: OrderId, at: Time) {
+        if let Some(taken) = self.orders.remove(&order)
+            && taken.from.until > at
+        {
+            self.carts.insert(taken.cart, Held { units: taken.units, ..taken.from });
+        }
     }
 
     fn expire(
@@ -327,10 +342,12 @@ impl Model {
     ) -> Result<(), codec::Error> {
         let event: Event = codec::decode(entry)?;
         let at = entry.context.now;
-        let longest = match &event {
-            Event::Reserved { until, .. } => Some((*until, self.terms.reservation_ttl_ms)),
-            Event::TakenOver { until, .. } => Some((*until, self.terms.payment_ttl_ms)),
-            _ => None,
+        let longest = if let Event::Reserved { until, .. } = &event {
+            Some((*until, self.terms.reservation_ttl_ms))
+        } else if let Event::TakenOver { until, .. } = &event {
+            Some((*until, self.terms.payment_ttl_ms))
+        } else {
+            None
         };
         let book = self.stock.entry(sku.clone()).or_default();
         let mut complaints = vec![];
