@@ -35,7 +35,7 @@ use tokio::{
 };
 
 /// Commands that may be under way at once.
-const MOST_COMMANDS: usize = 64;
+pub(super) const MOST_COMMANDS: usize = 64;
 
 /// A running shop.
 pub(super) struct Process {

@@ -8,7 +8,7 @@ use super::{
     model::{Invariant, Violation},
     operator::{After, killed},
     plan::Mode,
-    process::Process,
+    process::{MOST_COMMANDS, Process},
     provider,
     stage::{Record, Stage},
 };
@@ -136,9 +136,7 @@ impl Run<'_> {
                 pause(Duration::from_millis(dice.below(stage.plan.gap_ms))).await;
             }
             self.look(&process, begun_ms);
-            if self.failed() {
-                after = killed(&mut dice);
-            } else if process.is_broken() && after == After::Runs {
+            if self.failed() || process.is_broken() && after == After::Runs {
                 after = killed(&mut dice);
             }
             match after {
@@ -208,8 +206,8 @@ impl Run<'_> {
             stage.record().model.check_settled();
             process.audit().await;
             let permits = process.shop.free_permits();
-            stage.record().model.check(permits == 64, Invariant::Liveness, || {
-                format!("{permits} permits are free of 64")
+            stage.record().model.check(permits == MOST_COMMANDS, Invariant::Liveness, || {
+                format!("{permits} permits are free of {MOST_COMMANDS}")
             });
         }
         stage.note(format_args!("the end, at {}", stage.clock.wall().0));

@@ -201,6 +201,7 @@ impl Model {
             | product::Event::Listed { revision }
             | product::Event::Archived { revision }
             | product::Event::Restored { revision } => revision,
+            product::Event::KeyUsed {} | product::Event::KeyFreed {} => return Ok(()),
         };
         self.products.entry(id).or_default().push(revision);
         Ok(())
