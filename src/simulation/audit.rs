@@ -120,7 +120,8 @@ impl Process {
             let events: Vec<Position> = book.levels.keys().rev().copied().collect();
             let shard = shard_of(&sku.clone().into(), system.shards.len());
             let Some(shard) = system.shards.get(shard) else { continue };
-            let (lines, _) = ledger::page(store, &*shard.log, sku, None, usize::MAX)?;
+            let (lines, _) =
+                ledger::page(store, &system.ledger, &*shard.log, sku, None, usize::MAX)?;
             let mut lines: Vec<Position> = lines.into_iter().map(|line| line.position).collect();
             lines.dedup();
             model.check(lines == events, Invariant::ViewsAreFolds, || {
