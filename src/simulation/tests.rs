@@ -100,7 +100,7 @@ macro_rules! noticed {
 noticed! {
     a_sku_that_sells_what_is_not_free_is_noticed: OnlyWhatIsFree as NoOversell;
     units_that_come_back_twice_are_noticed: UnitsComeBackOnce as Conservation | BoardNeverBack;
-    an_answer_before_the_sync_is_noticed: SyncBeforeAnswer as Acknowledged;
+    an_answer_before_the_sync_is_noticed: SyncBeforeAnswer as Acknowledged | Conservation;
     an_outbox_before_the_sync_is_noticed: SyncBeforeOutbox as Acknowledged | BoardNeverBack | MoneyAfterStock;
     a_second_batch_in_flight_is_noticed: OneBatchInFlight as Acknowledged;
     a_cart_that_forgets_its_keys_is_noticed: KeysAreKept as OneKeyOneOrder;
