@@ -6,6 +6,7 @@
 
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::float_arithmetic)]
 
+pub mod broken;
 pub mod cart;
 pub mod contact;
 pub mod ids;

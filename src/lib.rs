@@ -19,3 +19,6 @@ pub mod ports;
 pub mod shop;
 pub mod verify;
 pub mod views;
+
+#[cfg(test)]
+mod simulation;

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     domain::{
         By, Context, Machine as _, OrderId, Sku, Time,
+        broken::Rule,
         order::{Command, Obligation, Placement, State, Status, Step},
         sku::Refusal,
     },
@@ -220,6 +221,9 @@ impl Role for Actor {
     }
 
     fn retry_at(&self) -> Option<Time> {
+        if Rule::AskAgain.is_broken() {
+            return None;
+        }
         let placing = self.placing.as_ref().map(Placing::ask_at);
         let gather = self.gather.as_ref().map(Gather::ask_at);
         let lost = self.call.map(|(_, since)| since.plus_ms(paying::CALL_LOST_AFTER_MS));

@@ -4,6 +4,7 @@
 //! answer leaves.
 
 use crate::{
+    domain::broken::Rule,
     journal::{self, Position},
     views::{
         board::{Level, Slot},
@@ -57,6 +58,9 @@ impl Outbox {
 
 impl journal::Outbox for Outbox {
     fn release(&mut self, base: Position) {
+        if Rule::BoardOnlyForward.is_broken() {
+            self.board.reverse();
+        }
         for (slot, level, offset) in self.board.drain(..) {
             slot.publish(level, base.plus(offset));
         }

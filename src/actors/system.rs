@@ -274,6 +274,18 @@ impl System {
         }
     }
 
+    /// Ends an entity's actor as a fault would: what it has still to read is lost. `false` when it
+    /// sleeps.
+    pub fn kill(&self, id: &EntityId) -> bool {
+        match id {
+            EntityId::Sku(id) => self.skus.kill(id),
+            EntityId::Cart(id) => self.carts.kill(id),
+            EntityId::Order(id) => self.orders.kill(id),
+            EntityId::Product(id) => self.products.kill(id),
+            EntityId::Post(id) => self.posts.kill(id),
+        }
+    }
+
     /// Live actors by kind, in the order of [`Kind::ALL`](crate::domain::Kind::ALL).
     pub fn live(&self) -> [usize; 5] {
         let (skus, carts, orders) = (self.skus.live(), self.carts.live(), self.orders.live());

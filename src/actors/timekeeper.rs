@@ -92,7 +92,9 @@ pub async fn run(system: Arc<System>) {
         system.load_due();
         let next = system.timekeeper.first().map(|due| system.until(due));
         let sleep = next.unwrap_or(Duration::MAX).min(Duration::from_millis(LONGEST_SLEEP_MS));
+        // In this order, so that a simulation repeats itself.
         tokio::select! {
+            biased;
             () = crate::ports::clock::pause(sleep) => {}
             () = system.timekeeper.earlier.notified() => {}
         }

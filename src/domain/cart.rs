@@ -8,6 +8,7 @@ mod tests;
 
 use super::{
     CommandId, Currency, EntityId, Fingerprint, Kind, Locale, Money, OrderId, Sealed, Sku, Time,
+    broken::Rule,
     machine::{self, Context, Machine},
     sku::Buyer,
 };
@@ -204,7 +205,8 @@ impl State {
         command: CommandId,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Option<OrderId>, Refusal> {
-        match self.placed.iter().find(|placed| placed.command == command) {
+        let known = |placed: &&Placed| placed.command == command && !Rule::KeysAreKept.is_broken();
+        match self.placed.iter().find(known) {
             Some(placed) if placed.fingerprint == fingerprint => Ok(Some(placed.order)),
             Some(_) => Err(Refusal::KeyMismatch),
             None => Ok(None),
@@ -260,7 +262,9 @@ impl State {
         if let Some((sku, _)) = self.lines.iter().find(|(_, line)| line.until <= context.now) {
             return Err(Refusal::ReservationLapsed { sku: sku.clone() });
         }
-        let order = OrderId::of(id, context.command, self.refused);
+        let again = if Rule::KeysAreKept.is_broken() { self.placed.len() } else { 0 };
+        let attempt = self.refused.saturating_add(u32::try_from(again).unwrap_or(0));
+        let order = OrderId::of(id, context.command, attempt);
         Ok(vec![Event::CheckedOut { order, checkout: checkout.clone() }])
     }
 }

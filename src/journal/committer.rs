@@ -22,6 +22,7 @@ use std::{
     },
     time::Instant,
 };
+use tokio::sync::Notify;
 
 /// What waits for a batch to be durable.
 pub trait Outbox: Default + Send + 'static {
@@ -90,6 +91,8 @@ enum Phase {
 pub struct Committer<O> {
     queue: Mutex<Queue<O>>,
     wake: Condvar,
+    /// The same for a driver that is a task.
+    roused: Notify,
     index: Mutex<TailIndex>,
     /// Entries in the index.
     tail_entries: AtomicU64,
@@ -112,6 +115,7 @@ impl<O: Outbox> Committer<O> {
         Arc::new(Committer {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
+            roused: Notify::new(),
             tail_entries: AtomicU64::new(count(&index)),
             index: Mutex::new(index),
             unreleased: Arc::default(),
@@ -207,11 +211,12 @@ impl<O: Outbox> Committer<O> {
         }
         drop(queue);
         self.wake.notify_all();
+        self.roused.notify_one();
     }
 
     /// Lets nothing go any more: what the log holds is in doubt. Who waits hears that there is no
     /// answer.
-    fn fail(&self) {
+    pub fn fail(&self) {
         let mut queue = self.lock();
         queue.phase = Phase::Over;
         let stranded = std::mem::take(&mut queue.open);
@@ -224,6 +229,7 @@ impl<O: Outbox> Committer<O> {
         drop(queue);
         if waiting {
             self.wake.notify_one();
+            self.roused.notify_one();
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
     batch, entry, log,
     scan::{MarkRead, Scan},
 };
+use crate::domain::broken::Rule;
 use std::{
     collections::VecDeque,
     io,
@@ -46,6 +47,8 @@ struct State {
     /// Written but never synced.
     unsynced: Vec<u8>,
     mark: MarkRead,
+    /// A crash leaves at least so much; all that is durable, unless a test has broken that.
+    safe_bytes: usize,
     /// Counts openings and crashes: a log of an older one is fenced.
     incarnation: u64,
     faults: VecDeque<Fault>,
@@ -72,6 +75,7 @@ impl Default for MemoryStore {
             durable: Vec::new(),
             unsynced: Vec::new(),
             mark: MarkRead::Missing,
+            safe_bytes: 0,
             incarnation: 0,
             faults: VecDeque::new(),
             appends: 0,
@@ -123,6 +127,7 @@ impl MemoryStore {
         let end = usize::try_from(opened.tail.next.0).unwrap_or(usize::MAX);
         state.durable.truncate(end);
         state.durable.extend_from_slice(&epoch);
+        state.safe_bytes = state.durable.len();
         state.mark = MarkRead::At(tail);
         state.incarnation += 1;
         let log = MemoryLog { store: self.clone(), tail, incarnation: state.incarnation };
@@ -139,6 +144,11 @@ impl MemoryStore {
     pub fn crash(&self, kept_bytes: usize) {
         let mut state = self.state();
         state.unsynced.truncate(kept_bytes);
+        if Rule::OneBatchInFlight.is_broken() {
+            let safe_bytes = state.safe_bytes;
+            state.durable.truncate(safe_bytes);
+            state.mark = MarkRead::Unreadable;
+        }
         state.incarnation += 1;
         state.faults.clear();
     }
@@ -219,6 +229,7 @@ impl ShardLog for MemoryLog {
             None
             | Some(Fault::Delay(_) | Fault::Fenced | Fault::UnavailableAfter | Fault::Panic) => {}
         }
+        state.safe_bytes = state.durable.len();
         state.durable.extend_from_slice(framed);
         state.mark = MarkRead::At(next);
         self.tail = next;

@@ -23,7 +23,10 @@ pub use faulty::{Fault, Faulty};
 pub use simulator::Simulator;
 
 pub use crate::domain::order::Step;
-use crate::domain::{Money, OrderId};
+use crate::domain::{
+    Money, OrderId,
+    broken::{self, Rule},
+};
 use futures_util::future::BoxFuture;
 use std::fmt;
 
@@ -50,6 +53,9 @@ impl Request {
     /// What makes it the same step when it comes again.
     #[must_use]
     pub fn key(&self) -> String {
+        if Rule::StepsHaveOneKey.is_broken() {
+            return format!("{}#{}", key(self.order, self.step), broken::count());
+        }
         key(self.order, self.step)
     }
 }

@@ -172,19 +172,28 @@ fn foreign_cursor() -> Error {
     Error::invalid("cursor", "must be the `next` of an earlier page of this list")
 }
 
-/// Starts the views of a system.
+/// The views of a system, which somebody has to drive.
 ///
 /// # Errors
-/// The store failed, or the thread could not be started.
-pub(super) fn follow(
-    system: &crate::actors::System,
-) -> Result<(Arc<Follower>, std::thread::JoinHandle<()>), Error> {
+/// The store failed.
+pub fn views_of(system: &crate::actors::System) -> Result<Arc<Follower>, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Store(error.to_string());
     let logs = system.shards.iter().map(|shard| shard.log.clone()).collect();
     let views = views::keeping(system.catalogue.clone(), system.ledger.clone());
     let follower = Follower::open(system.store.clone(), logs, views);
     let follower = follower.map_err(|error| failed(&error))?;
     system.catalogue.load(&*system.store).map_err(|error| failed(&error))?;
-    let thread = follower.spawn().map_err(|error| failed(&error))?;
+    Ok(follower)
+}
+
+/// Starts the views of a system in a thread of their own.
+///
+/// # Errors
+/// The store failed, or the thread could not be started.
+pub(super) fn follow(
+    system: &crate::actors::System,
+) -> Result<(Arc<Follower>, std::thread::JoinHandle<()>), Error> {
+    let follower = views_of(system)?;
+    let thread = follower.spawn().map_err(|error| Error::Store(error.to_string()))?;
     Ok((follower, thread))
 }

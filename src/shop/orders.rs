@@ -116,6 +116,7 @@ impl Shop {
         let (settled, settling) = Baton::new();
         check_out(Caller::Settled { placed, settled });
         tokio::select! {
+            biased;
             answer = timeout(within, settling) => if let Ok(Ok(Ok(order))) = answer {
                 return Ok(order?);
             },

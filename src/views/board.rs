@@ -5,7 +5,10 @@
 //! tell whether it is still so. Invariant: it shows durable state only, and a SKU's position never
 //! goes back.
 
-use crate::{domain::Sku, journal::Position};
+use crate::{
+    domain::{Sku, broken::Rule},
+    journal::Position,
+};
 use std::{
     collections::HashMap,
     sync::{
@@ -91,7 +94,7 @@ impl Slot {
     pub fn publish(&self, level: Level, position: Position) {
         let changed = self.posted.send_if_modified(|posted| {
             let newer = position >= posted.position && level != posted.level;
-            if position >= posted.position {
+            if position >= posted.position || Rule::BoardOnlyForward.is_broken() {
                 *posted = Posted { level, position };
             }
             newer

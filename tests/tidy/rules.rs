@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("actors", &["domain", "journal", "ports", "views"]),
     ("shop", &["domain", "journal", "ports", "views", "actors"]),
     ("http", &["domain", "journal", "ports", "views", "actors", "shop"]),
+    ("simulation", &["domain", "journal", "ports", "views", "actors", "shop"]),
     ("load", &["domain"]),
     ("verify", &["domain", "journal", "ports", "views"]),
     ("export", &["domain", "journal", "verify"]),

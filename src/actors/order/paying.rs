@@ -12,6 +12,7 @@ use super::{
 use crate::{
     domain::{
         By, Machine as _, Time,
+        broken::Rule,
         order::{Command, Obligation, Outcome, Step},
     },
     ports::payments,
@@ -57,6 +58,10 @@ impl Actor {
         };
         (self.call, self.call_at) = (Some((owed, now)), None);
         let system = self.system.clone();
+        if Rule::DurableBeforeCall.is_broken() {
+            system.cashier.take(&system, call);
+            return;
+        }
         turn.when_durable(move || system.cashier.take(&system, call));
     }
 

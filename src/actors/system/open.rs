@@ -177,6 +177,22 @@ impl<L: ShardLog> Opening<L> {
     /// # Errors
     /// The clock is behind the log, the store failed, or a thread could not be started.
     pub async fn start(self) -> Result<(Arc<System>, Vec<JoinHandle<Option<L>>>), Error> {
+        let on_fatal = self.ingredients.on_fatal.clone();
+        let (system, drivers) = self.assemble().await?;
+        let drivers = drivers
+            .into_iter()
+            .enumerate()
+            .map(|(shard, driver)| drive(shard, driver, on_fatal.clone()));
+        let drivers = drivers.collect::<Result<Vec<_>, _>>()?;
+        Ok((system, drivers))
+    }
+
+    /// As [`Opening::start`], without a thread: whoever asked drives the committers, one of each
+    /// shard.
+    ///
+    /// # Errors
+    /// The clock is behind the log, or the store failed.
+    pub async fn assemble(self) -> Result<(Arc<System>, Vec<Driver<L, Outbox>>), Error> {
         let Opening { ingredients, shards, folded } = self;
         let last_at = folded.iter().filter_map(|folded| folded.opened.last_at).max();
         let clock = ShopClock::start(ingredients.clock, last_at, ingredients.allow_future)?;
@@ -226,11 +242,6 @@ impl<L: ShardLog> Opening<L> {
             closing: AtomicBool::new(false),
         });
         start_tree(&system).await.map_err(|error| Error::Start(error.to_string()))?;
-        let drivers = drivers
-            .into_iter()
-            .enumerate()
-            .map(|(shard, driver)| drive(shard, driver, ingredients.on_fatal.clone()));
-        let drivers = drivers.collect::<Result<Vec<_>, _>>()?;
         Ok((system, drivers))
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Command, Event, Obligation, Outcome, Payment, Refusal, State, Status, Step, Stock,
     returns::take_back,
 };
+use crate::domain::broken::Rule;
 
 pub(super) type Decision = Result<Vec<Event>, Refusal>;
 
@@ -162,6 +163,9 @@ pub(super) fn obligations(state: &State) -> Vec<Obligation> {
         // Money that came unasked waits for the stock like money that is set aside.
         (Status::Placed, None, Payment::Authorised | Payment::Captured) => match state.stock {
             Stock::Committed => Some(Obligation::Pay(Step::Capture)),
+            Stock::TakenOver if Rule::StockBeforeCapture.is_broken() => {
+                Some(Obligation::Pay(Step::Capture))
+            }
             Stock::TakenOver
             | Stock::HandBackOwed
             | Stock::ReturnOwed
@@ -176,7 +180,8 @@ pub(super) fn obligations(state: &State) -> Vec<Obligation> {
         (Status::Confirmed | Status::Returned, _, _) => None,
         (_, _, Payment::Captured) => Some(Obligation::Pay(Step::Refund)),
         (_, Some(Step::Capture), _) => Some(Obligation::Ask(Step::Capture)),
-        _ => state.void_owed.then_some(Obligation::Pay(Step::Void)),
+        _ => (state.void_owed && !Rule::VoidIsOwed.is_broken())
+            .then_some(Obligation::Pay(Step::Void)),
     };
     let back = state.returns.iter().find_map(|back| match back.stock {
         Stock::ReturnOwed => Some(Obligation::TakeBack(back.number)),

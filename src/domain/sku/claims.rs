@@ -6,7 +6,7 @@ use super::{
     Buyer, CartClaim, Change, Ended, Event, Holder, OrderClaim, Refusal, Reserve, State, TakeOver,
     decide::{Decision, with_marks},
 };
-use crate::domain::{CartId, Money, OrderId, Time};
+use crate::domain::{CartId, Money, OrderId, Time, broken::Rule};
 
 /// Claims that one decision may expire, so that it always fits into one batch of the log.
 const MAX_EXPIRED: usize = 5_000;
@@ -39,7 +39,10 @@ pub(super) fn reserve(state: &State, wish: &Reserve, now: Time) -> Decision {
         return Err(Refusal::MixedCurrencies);
     }
     let more = u64::from(wanted.saturating_sub(held));
-    let free = state.free().checked_sub(more).ok_or(Refusal::SoldOut { free: state.free() })?;
+    let free = match state.free().checked_sub(more) {
+        None if Rule::OnlyWhatIsFree.is_broken() => 0,
+        free => free.ok_or(Refusal::SoldOut { free: state.free() })?,
+    };
     let (cart, buyer, sequence) = (wish.cart, wish.buyer, wish.sequence);
     // Somebody signed in meanwhile: the whole claim counts for the account from now on.
     let counted = live.filter(|claim| claim.buyer == buyer).map_or(0, |claim| claim.units);
@@ -125,6 +128,7 @@ pub(super) fn commit(state: &State, order: OrderId, units: u32) -> Decision {
         }
         Some(Ended::Lapsed { .. }) => Err(Refusal::OutOfRange),
         Some(_) => Err(Refusal::ReservationLapsed),
+        None if Rule::CommitsOnce.is_broken() => Ok(vec![sold(units)]),
         None => Ok(vec![]), // committed before
     }
 }
@@ -223,7 +227,9 @@ impl State {
 
     /// Whether `buyer` may have `more` units on top.
     fn within_limit(&self, buyer: Buyer, more: u64) -> Result<(), Refusal> {
-        let Some(limit) = self.limit() else { return Ok(()) };
+        let Some(limit) = self.limit().filter(|_| !Rule::LimitPerBuyer.is_broken()) else {
+            return Ok(());
+        };
         let taken = self.taken.get(&buyer).copied().unwrap_or(0);
         if taken.saturating_add(more) > u64::from(limit) {
             return Err(Refusal::LimitPerBuyer { limit });

@@ -7,7 +7,7 @@ use super::{
     Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, Memory, OrderClaim, Purchase, Sequence,
     State, claims::identities,
 };
-use crate::domain::{CartId, OrderId, Time};
+use crate::domain::{CartId, OrderId, Time, broken::Rule};
 
 /// How long a released cart's last request is remembered against late repeats.
 const REMEMBER_RELEASED_MS: u64 = 600_000;
@@ -113,7 +113,9 @@ impl State {
     fn hold_cart(&mut self, cart: CartId, claim: CartClaim) {
         self.reserved = self.reserved.saturating_add(u64::from(claim.units));
         self.count(claim.buyer, claim.buyer, i64::from(claim.units));
-        self.deadlines.insert((claim.until, Holder::Cart(cart)));
+        if !Rule::ClaimsHaveDeadlines.is_broken() {
+            self.deadlines.insert((claim.until, Holder::Cart(cart)));
+        }
         self.carts.insert(cart, claim);
     }
 
@@ -171,6 +173,9 @@ impl State {
             self.count(buyer, email, i64::from(units).saturating_neg());
         }
         self.stock_in(MAIN_LOCATION, u64::from(units));
+        if Rule::UnitsComeBackOnce.is_broken() {
+            self.stock_in(MAIN_LOCATION, u64::from(units));
+        }
         self.remember(Holder::Order(order), Ended::Returned, None);
     }
 

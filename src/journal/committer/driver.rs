@@ -1,7 +1,10 @@
 //! The other half of group commit: moves batches into the log, one at a time.
 
 use super::{Committer, Open, Outbox, Phase};
-use crate::journal::{Error, Position, ShardLog, Tail};
+use crate::{
+    domain::broken::Rule,
+    journal::{Error, Position, ShardLog, Tail},
+};
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -84,6 +87,9 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
                 Err(step) => return Ok(step),
             },
         };
+        if Rule::SyncBeforeOutbox.is_broken() {
+            std::mem::take(&mut open.outbox).release(tail.next);
+        }
         if !open.builder.is_empty() {
             match self.write(&mut open, &tail) {
                 Ok(()) => {}
@@ -180,6 +186,21 @@ impl<L: ShardLog, O: Outbox> Driver<L, O> {
             let woken = self.committer.wake.wait(queue);
             queue = woken.unwrap_or_else(PoisonError::into_inner);
             queue.waiting = false;
+        }
+    }
+
+    /// As [`Driver::wait`], for a driver that is a task among others.
+    pub async fn roused(&mut self) {
+        loop {
+            {
+                let mut queue = self.committer.lock();
+                if queue.open.iter().any(|open| open.used) || queue.phase != Phase::Open {
+                    queue.waiting = false;
+                    return;
+                }
+                queue.waiting = true;
+            }
+            self.committer.roused.notified().await;
         }
     }
 

@@ -4,8 +4,11 @@ use super::{
     memory::{Running, World, wait_until},
     *,
 };
-use crate::{actors::Fault, journal::memory};
-use std::{sync::atomic::Ordering, time::Duration};
+use crate::{actors::Fault, domain::Time, journal::memory, ports::clock::Manual};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// Longer than any answer takes that comes at all.
@@ -124,4 +127,25 @@ async fn a_committer_that_panics_answers_nobody_and_ends_the_process() {
     let stock = answer(running.shop.stock(&sku("TEE-1"))).await;
     assert!(stock.is_none(), "a read from a failed shard: {stock:?}");
     running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_never_goes_back_over_a_restart_that_reads_no_entry() {
+    let (folder, noon) = (tempfile::tempdir().unwrap(), Time(1_900_000_000_000));
+    let clock = Arc::new(Manual::at(noon));
+    let open = || {
+        let options = Options { cache_bytes: 4 << 20, ..Options::default() };
+        open::open_with(folder.path(), options, clock.clone(), Arc::new(|_| {}))
+    };
+    let opened = open().await.unwrap();
+    opened.shop.create_product(spec(&["TEE-1"], 1), None).await.unwrap();
+    // All that happened is in the checkpoint of the close.
+    opened.close().await;
+    clock.set_wall(Time(noon.0 - 30_000));
+    let opened = open().await.unwrap();
+    assert!(opened.shop.now() >= noon, "the wall was set back, the shop's time was not");
+    opened.close().await;
+    clock.set_wall(Time(noon.0 - 90_000));
+    let refused = open().await.err().expect("a log over a minute ahead is refused");
+    assert!(refused.to_string().contains("the wall clock shows"), "{refused}");
 }
