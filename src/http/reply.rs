@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub type Answer = Result<Response, Problem>;
 
 /// Says that a command was accepted before, under the same key.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// `body` as the bytes of JSON.
 pub fn bytes(body: &impl Serialize) -> Vec<u8> {

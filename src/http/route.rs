@@ -7,7 +7,6 @@ use super::{
     Door,
     extract::Call,
     openapi::Operation,
-    problem::Problem,
     reply::{Answer, json},
 };
 use axum::{
@@ -106,31 +105,48 @@ impl<F: Future<Output = Answer> + Send + 'static> Pending for F {}
 pub(super) trait Handle<F>: Fn(Door, Call) -> F + Clone + Send + Sync + 'static {}
 impl<H: Fn(Door, Call) -> F + Clone + Send + Sync + 'static, F> Handle<F> for H {}
 
+/// How often a kind of command went well, and why not.
+#[derive(Clone)]
+pub(super) struct Counts {
+    kind: &'static str,
+    done: metrics::Counter,
+}
+
+impl Counts {
+    pub(super) fn of(kind: &'static str) -> Counts {
+        let done =
+            metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => "ok");
+        Counts { kind, done }
+    }
+
+    pub(super) fn count(&self, answer: &Answer) {
+        match answer {
+            Ok(_) => self.done.increment(1),
+            Err(problem) => {
+                let (kind, outcome) = (self.kind, problem.code().name());
+                metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => outcome)
+                    .increment(1);
+            }
+        }
+    }
+}
+
 /// A handler that changes something, and the count of how that ended.
 fn command<F: Pending>(
     method: MethodFilter,
     kind: &'static str,
     handler: impl Handle<F>,
 ) -> MethodRouter<Door> {
-    let done = metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => "ok");
+    let counts = Counts::of(kind);
     let counted = move |State(door): State<Door>, call: Call| {
-        let (done, answer) = (done.clone(), handler(door, call));
+        let (counts, answer) = (counts.clone(), handler(door, call));
         async move {
             let answer = answer.await;
-            match &answer {
-                Ok(_) => done.increment(1),
-                Err(problem) => refused(kind, problem),
-            }
+            counts.count(&answer);
             answer
         }
     };
     on(method, counted)
-}
-
-fn refused(kind: &'static str, problem: &Problem) {
-    let outcome = problem.code().name();
-    metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => outcome)
-        .increment(1);
 }
 
 /// `POST /noop`: JSON in, JSON out, nothing done. For benches only, so no document has it.

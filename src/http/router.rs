@@ -61,6 +61,7 @@ pub(super) fn map() -> Map {
         .at("/api/cut", [post("cut", operate::cut, say::operate::cut)])
         .at("/ws/stock", [socket(live::stock, say::live::stock)])
         .at("/ws/orders/{id}", [socket(live::order, say::live::order)])
+        .at("/ws/commands", [socket(live::commands, say::live::commands)])
         .at("/healthz", [read(operate::alive, say::operate::alive)])
         .at("/readyz", [read(operate::ready, say::operate::ready)])
         .at("/metrics", [read(operate::metrics, say::operate::metrics)])
