@@ -10,7 +10,7 @@
 mod answer;
 mod told;
 
-use self::told::{Message as Order, Names, id_of};
+use self::told::{Command, Names, id_of};
 use super::{Gone, Room, Socket, upgrade};
 use crate::http::{
     Door, cart,
@@ -59,11 +59,11 @@ macro_rules! commands {
             NAMES.iter().position(|known| *known == name)
         }
 
-        fn call(place: usize, order: Order, head: &HeaderMap) -> Result<(Method, Call), Problem> {
+        fn call(place: usize, command: Command, head: &HeaderMap) -> Result<(Method, Call), Problem> {
             let all = [$((Method::$method, $route, Names::$names)),*];
             let known = all.into_iter().nth(place);
             let (method, route, names) = known.ok_or_else(unknown)?;
-            Ok((method, order.call(route, names, head)?))
+            Ok((method, command.call(route, names, head)?))
         }
 
         async fn perform(place: usize, door: Door, call: Call) -> Answer {
@@ -194,9 +194,9 @@ impl Gateway {
                 format!("this socket has {MOST_UNDER_WAY} commands under way; wait for one");
             return Err(Problem::new(Code::Overloaded, detail));
         }
-        let order = Order::read(text)?;
-        let place = place_of(order.name()).ok_or_else(unknown)?;
-        let (method, call) = call(place, order, &self.head)?;
+        let command = Command::read(text)?;
+        let place = place_of(command.name()).ok_or_else(unknown)?;
+        let (method, call) = call(place, command, &self.head)?;
         Ok((place, method, call))
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use std::io::Write as _;
 
 /// Headers that stand in an answer, and what they are called there.
@@ -22,7 +22,7 @@ pub(super) fn written(id: &[u8], response: Response) -> Utf8Bytes {
     let (head, body) = response.into_parts();
     // Handlers answer with bytes that are there.
     let body = body.collect().now_or_never().and_then(Result::ok);
-    let body = body.map_or_else(Bytes::new, |body| body.to_bytes());
+    let body = body.map_or_else(Bytes::new, Collected::to_bytes);
     let mut text = Vec::with_capacity(160 + id.len() + body.len());
     text.extend_from_slice(b"{\"id\":");
     text.extend_from_slice(id);

@@ -45,8 +45,8 @@ pub(super) enum Names {
     Reservation,
 }
 
-/// A message whose form is right.
-pub(super) struct Message {
+/// A command: a message whose form is right.
+pub(super) struct Command {
     told: Told,
     body: Bytes,
 }
@@ -58,12 +58,12 @@ pub(super) fn id_of(text: &Bytes) -> Bytes {
     id.unwrap_or_else(|| Bytes::from_static(b"null"))
 }
 
-impl Message {
+impl Command {
     /// Reads a message.
     ///
     /// # Errors
     /// It is no JSON, has unknown or no fields, or a body that no request could have.
-    pub(super) fn read(text: &Bytes) -> Result<Message, Problem> {
+    pub(super) fn read(text: &Bytes) -> Result<Command, Problem> {
         let told: Told = parse(text)?;
         let [id, body] = members(text);
         if !id.is_some_and(|place| is_id(&text.slice(place))) {
@@ -75,7 +75,7 @@ impl Message {
             let limit = MAX_BODY_BYTES >> 10;
             return Err(Problem::new(Code::TooLarge, format!("a body may have {limit} KiB")));
         }
-        Ok(Message { told, body })
+        Ok(Command { told, body })
     }
 
     /// What is to be done.
@@ -244,7 +244,7 @@ mod tests {
         fn no_bytes_are_too_odd(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let text = Bytes::from(text);
             prop_assert!(!id_of(&text).is_empty());
-            let _ = Message::read(&text);
+            let _ = Command::read(&text);
         }
     }
 }
