@@ -4,7 +4,7 @@ use super::{memory::World, *};
 use crate::{
     actors::{Fault, system::Strike},
     domain::{By, CommandId, Context, EntityId, OrderId, machine::Event},
-    journal::{Tree, snapshot},
+    journal::snapshot,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ fn write_nonsense(shop: &Shop) {
 }
 
 fn has_snapshot(shop: &Shop, id: &EntityId) -> bool {
-    shop.system().store.get(Tree::Snapshots, &snapshot::key(id)).unwrap().is_some()
+    snapshot::Loader::default().load(&*shop.system().store, id).unwrap().0.is_some()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
