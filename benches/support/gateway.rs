@@ -2,17 +2,18 @@
 
 use super::{Figure, cpu};
 use doorbuster::load::Target;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 use tokio::{
+    net::TcpStream,
     task::JoinSet,
     time::{Instant, timeout_at},
 };
 use tokio_tungstenite::{
-    connect_async,
+    MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
@@ -58,18 +59,13 @@ pub async fn rate(
     Figure { per_second: done as f64 / elapsed, cpu_us: used * 1e6 / done as f64 }
 }
 
-async fn drive<S>(
-    mut stream: S,
+async fn drive(
+    mut stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     mut numbers: impl Iterator<Item = u64>,
     say: Say,
     most: u64,
     end: Instant,
-) -> u64
-where
-    S: StreamExt<Item = Result<Message, tokio_tungstenite::tungstenite::Error>>
-        + SinkExt<Message, Error = tokio_tungstenite::tungstenite::Error>
-        + Unpin,
-{
+) -> u64 {
     let (mut under_way, mut done) = (0, 0);
     loop {
         while under_way < most && Instant::now() < end {
@@ -92,7 +88,7 @@ where
                 under_way -= 1;
                 done += 1;
             }
-            match futures_util::FutureExt::now_or_never(stream.next()) {
+            match stream.next().now_or_never() {
                 Some(more) => next = more,
                 None => break,
             }
