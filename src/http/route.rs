@@ -5,8 +5,9 @@
 
 use super::{
     Door,
+    counts::Counts,
     extract::Call,
-    openapi::Operation,
+    openapi::{Described, Description},
     reply::{Answer, json},
 };
 use axum::{
@@ -17,9 +18,6 @@ use axum::{
     routing::{MethodFilter, MethodRouter, get, on},
 };
 use utoipa::openapi::HttpMethod;
-
-/// What the document says of a route.
-pub(super) type Description = fn() -> Operation;
 
 /// One method at an address.
 pub(super) struct Route {
@@ -32,7 +30,7 @@ pub(super) struct Route {
 #[derive(Default)]
 pub(super) struct Map {
     router: Router<Door>,
-    described: Vec<(&'static str, HttpMethod, Description)>,
+    described: Vec<Described>,
 }
 
 impl Map {
@@ -51,7 +49,7 @@ impl Map {
     }
 
     /// What is said of it, in this order.
-    pub(super) fn into_described(self) -> Vec<(&'static str, HttpMethod, Description)> {
+    pub(super) fn into_described(self) -> Vec<Described> {
         self.described
     }
 }
@@ -104,32 +102,6 @@ impl<F: Future<Output = Answer> + Send + 'static> Pending for F {}
 /// What stands at an address.
 pub(super) trait Handle<F>: Fn(Door, Call) -> F + Clone + Send + Sync + 'static {}
 impl<H: Fn(Door, Call) -> F + Clone + Send + Sync + 'static, F> Handle<F> for H {}
-
-/// How often a kind of command went well, and why not.
-#[derive(Clone)]
-pub(super) struct Counts {
-    kind: &'static str,
-    done: metrics::Counter,
-}
-
-impl Counts {
-    pub(super) fn of(kind: &'static str) -> Counts {
-        let done =
-            metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => "ok");
-        Counts { kind, done }
-    }
-
-    pub(super) fn count(&self, answer: &Answer) {
-        match answer {
-            Ok(_) => self.done.increment(1),
-            Err(problem) => {
-                let (kind, outcome) = (self.kind, problem.code().name());
-                metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => outcome)
-                    .increment(1);
-            }
-        }
-    }
-}
 
 /// A handler that changes something, and the count of how that ended.
 fn command<F: Pending>(

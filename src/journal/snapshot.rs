@@ -196,9 +196,9 @@ fn move_due(
 pub fn each(
     store: &dyn StateStore,
     kind: Option<Kind>,
-    mut show: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
+    show: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    block::each(store, kind.map(kind_byte), &mut show)
+    block::each(store, kind.map(kind_byte), show)
 }
 
 /// Puts `bytes` where the snapshot of `id` lies.

@@ -14,13 +14,13 @@ use self::told::{Command, Names, id_of};
 use super::{Gone, Room, Socket, upgrade};
 use crate::http::{
     Door, cart,
+    counts::Counts,
     extract::Call,
     middleware::{given_id, note, within},
     orders,
     problem::{Code, Problem},
     reply::Answer,
     reservations,
-    route::Counts,
 };
 use axum::{
     extract::{

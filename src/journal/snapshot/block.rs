@@ -189,7 +189,7 @@ fn put(store: &dyn StateStore, snapshots: &[Pair]) -> Result<(), Error> {
 pub(super) fn each(
     store: &dyn StateStore,
     kind: Option<u8>,
-    show: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>,
+    mut show: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let end = kind.map(|kind| [kind.saturating_add(1)]);
     let end = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
@@ -219,7 +219,7 @@ mod tests {
 
     fn read_all(store: &MemoryStateStore, kind: Option<u8>) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut all = BTreeMap::new();
-        each(store, kind, &mut |key, value| {
+        each(store, kind, |key, value| {
             assert!(all.insert(key.to_vec(), value.to_vec()).is_none(), "{key:?} twice");
             Ok(())
         })
