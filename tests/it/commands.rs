@@ -204,7 +204,7 @@ async fn a_client_that_takes_no_answers_is_not_read_and_costs_nobody_else() {
             match timeout(SOON * 3, line.0.feed(message)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return told,
-                Err(_) => panic!("who takes nothing is dropped"),
+                Err(late) => panic!("who takes nothing is dropped, but {late}"),
             }
         }
         panic!("the shop reads on, whether or not anybody takes its answers")
