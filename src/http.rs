@@ -2,8 +2,8 @@
 //!
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
-//! [`inventory`], [`live`], [`mail`] and [`operate`] are what stands there; `openapi` is what the
-//! document says of it, in the words of `schemas`, and `docs` a page to read that; [`problem`] says why
+//! [`inventory`], [`reservations`], [`live`], [`mail`] and [`operate`] are what stands there; `openapi`
+//! is what the document says of it, in the words of `schemas`, and `docs` a page to read that; [`problem`] says why
 //! not; [`extract`], `text`, [`auth`], [`etag`] and [`reply`] are the manners of all of them,
 //! [`cached`] and [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what goes
 //! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
@@ -16,6 +16,7 @@ pub mod cart;
 pub mod coding;
 mod connection;
 pub mod cors;
+mod counts;
 mod docs;
 pub mod etag;
 pub mod extract;
@@ -30,6 +31,7 @@ pub mod orders;
 pub mod problem;
 pub mod products;
 pub mod reply;
+pub mod reservations;
 mod route;
 pub mod router;
 mod schemas;

@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "every bench includes this module and none uses all of it")]
 
 pub mod bare;
+pub mod gateway;
 pub mod guests;
 pub mod listening;
 pub mod raw;
@@ -169,7 +170,7 @@ pub fn details() -> Details {
 }
 
 /// Processor time that this process has used. On a shared machine it says more than the clock.
-fn cpu() -> Duration {
+pub fn cpu() -> Duration {
     cpu_of("self")
 }
 

@@ -9,7 +9,7 @@ pub use objects::read;
 
 use super::problem::{Code, Problem};
 use crate::{
-    domain::{EntityId, OrderId, ProductId, Sku, product::is_handle},
+    domain::{EntityId, OrderId, ProductId, ReservationId, Sku, product::is_handle},
     shop::{Key, mail::LetterId},
 };
 use axum::{
@@ -36,6 +36,8 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 pub struct Call {
     head: Parts,
     body: Bytes,
+    /// What stands in the path, where no router has read one.
+    named: Vec<String>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Call {
@@ -59,11 +61,18 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             Ok(Err(_)) => return Err(Problem::new(Code::NotJson, "the body broke off")),
             Err(_) => return Err(Problem::new(Code::TooSlow, "send the body faster")),
         };
-        Ok(Call { head, body })
+        Ok(Call { head, body, named: vec![] })
     }
 }
 
 impl Call {
+    /// A call that did not come as a request: what a path names is said beside it.
+    pub(super) fn told(uri: Uri, headers: HeaderMap, named: Vec<String>, body: Bytes) -> Call {
+        let (mut head, ()) = Request::new(()).into_parts();
+        (head.uri, head.headers) = (uri, headers);
+        Call { head, body, named }
+    }
+
     /// All headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.head.headers
@@ -109,7 +118,26 @@ impl Call {
     /// # Errors
     /// It is no id: nothing has it.
     pub async fn id<T: Named>(&mut self) -> Result<T, Problem> {
+        if let [text] = self.named.as_slice() {
+            return T::named(text).ok_or_else(T::unknown);
+        }
         id_in(&mut self.head).await
+    }
+
+    /// The two ids in the path.
+    ///
+    /// # Errors
+    /// One is no id: nothing has it.
+    pub async fn ids<A: Named, B: Named>(&mut self) -> Result<(A, B), Problem> {
+        let (first, second) = match self.named.as_slice() {
+            [first, second] => (first.clone(), second.clone()),
+            _ => match Path::from_request_parts(&mut self.head, &()).await {
+                Ok(Path(texts)) => texts,
+                Err(_) => return Err(B::unknown()),
+            },
+        };
+        let first = A::named(&first).ok_or_else(A::unknown)?;
+        Ok((first, B::named(&second).ok_or_else(B::unknown)?))
     }
 }
 
@@ -149,6 +177,17 @@ impl Named for OrderId {
     }
 }
 
+impl Named for ReservationId {
+    fn named(text: &str) -> Option<Self> {
+        ReservationId::parse(text)
+    }
+
+    /// The caller chose it.
+    fn unknown() -> Problem {
+        Problem::invalid("id", "must be `res_` and 32 hexadecimal digits, chosen at random")
+    }
+}
+
 impl Named for ProductId {
     /// The id, or the handle, which no id looks like.
     fn named(text: &str) -> Option<Self> {
@@ -182,7 +221,7 @@ fn is_json(media: &[u8]) -> bool {
         || (media.starts_with(b"application/") && media.ends_with(b"+json"))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     read(body).map_err(|_| explain::<T>(body))
 }
 

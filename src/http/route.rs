@@ -5,9 +5,9 @@
 
 use super::{
     Door,
+    counts::Counts,
     extract::Call,
     openapi::{Described, Description},
-    problem::Problem,
     reply::{Answer, json},
 };
 use axum::{
@@ -109,25 +109,16 @@ fn command<F: Pending>(
     kind: &'static str,
     handler: impl Handle<F>,
 ) -> MethodRouter<Door> {
-    let done = metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => "ok");
+    let counts = Counts::of(kind);
     let counted = move |State(door): State<Door>, call: Call| {
-        let (done, answer) = (done.clone(), handler(door, call));
+        let (counts, answer) = (counts.clone(), handler(door, call));
         async move {
             let answer = answer.await;
-            match &answer {
-                Ok(_) => done.increment(1),
-                Err(problem) => refused(kind, problem),
-            }
+            counts.count(&answer);
             answer
         }
     };
     on(method, counted)
-}
-
-fn refused(kind: &'static str, problem: &Problem) {
-    let outcome = problem.code().name();
-    metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => outcome)
-        .increment(1);
 }
 
 /// `POST /noop`: JSON in, JSON out, nothing done. For benches only, so no document has it.

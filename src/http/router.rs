@@ -12,6 +12,7 @@ use super::{
     middleware::{manners, no_such_address, wrong_method},
     openapi as say, operate, orders, products,
     reply::{Answer, bytes},
+    reservations,
     route::{Map, delete, noop, post, put, read, socket},
 };
 use crate::shop::Shop;
@@ -48,6 +49,12 @@ pub(super) fn map() -> Map {
             put("set-sale", inventory::set_sale, say::inventory::set_sale),
             delete("end-sale", inventory::end_sale, say::inventory::end_sale),
         ])
+        .at("/api/inventory/{sku}/reservations/{id}", [
+            read(reservations::read, say::reservations::read),
+            put("reserve", reservations::reserve, say::reservations::reserve),
+            delete("release-bare", reservations::release, say::reservations::release),
+        ])
+        .at("/api/inventory/{sku}/reservations/{id}/commit", [post("commit", reservations::commit, say::reservations::commit)])
         .at("/api/cart", [
             read(cart::read, say::cart::read),
             post("add", cart::add, say::cart::add),
@@ -69,6 +76,7 @@ pub(super) fn map() -> Map {
         .at("/api/cut", [post("cut", operate::cut, say::operate::cut)])
         .at("/ws/stock", [socket(live::stock, say::live::stock)])
         .at("/ws/orders/{id}", [socket(live::order, say::live::order)])
+        .at("/ws/commands", [socket(live::commands, say::live::commands)])
         .at("/healthz", [read(operate::alive, say::operate::alive)])
         .at("/readyz", [read(operate::ready, say::operate::ready)])
         .at("/metrics", [read(operate::metrics, say::operate::metrics)])

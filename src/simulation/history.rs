@@ -3,7 +3,7 @@
 use super::model::{Invariant, Model};
 use crate::{
     actors::Fault,
-    domain::{CartId, OrderId, ProductId, Sku, Time, order::Status, product::Spec},
+    domain::{CartId, OrderId, ProductId, ReservationId, Sku, Time, order::Status, product::Spec},
     journal::Position,
     shop::{Error, cart::Cart, orders::Order},
 };
@@ -26,7 +26,9 @@ pub(super) enum Fact {
     /// A cart has this line.
     Line { cart: CartId, sku: Sku, units: u32, until: Time },
     /// Somebody who keeps a cart elsewhere holds units.
-    Held { holder: CartId, sku: Sku, units: u32, until: Time },
+    Held { holder: ReservationId, sku: Sku, units: u32, until: Time },
+    /// And has sold them.
+    Sold { holder: ReservationId, sku: Sku, reference: String },
     /// An order is there and has come so far.
     Order { order: OrderId, status: Status, returns: usize },
     /// An admin's command with this reference went through.
@@ -45,8 +47,12 @@ impl Fact {
             }
             Fact::Held { holder, sku, units, until } => {
                 let given = (*holder, *units, *until);
-                model.stock.get(sku).is_some_and(|book| book.given.contains(&given))
+                model.stock.get(sku).is_some_and(|book| book.bare.given.contains(&given))
             }
+            Fact::Sold { holder, sku, reference } => model
+                .stock
+                .get(sku)
+                .is_some_and(|book| book.bare.references.get(holder) == Some(reference)),
             Fact::Order { order, status, returns } => model.orders.get(order).is_some_and(|book| {
                 let there = match status {
                     Status::Placed => true,

@@ -7,10 +7,11 @@ use super::{
     stage::Record,
 };
 use crate::{
-    domain::{By, CartId, Locale, Sku},
+    domain::{By, CartId, Locale, ReservationId, Sku, sku::Standing},
     shop::{
         Key,
         orders::{Address, Details, Payment},
+        reservations::{Sale, Wish},
     },
 };
 use std::time::Duration;
@@ -178,19 +179,45 @@ impl Process {
         }
     }
 
-    /// Whoever keeps a cart elsewhere.
+    /// Whoever keeps a cart elsewhere: reserves, now and then twice, and sells or gives back.
     pub(super) fn hold(&mut self, dice: &mut Dice) {
         let Some(sku) = self.a_sku(dice) else { return };
-        let holder = CartId::made(self.shop.now(), self.shop.system().new_uuid());
+        let holder = ReservationId(self.shop.system().new_uuid());
         let units = dice.units(6);
+        let buyer = dice.chance(500).then(|| format!("till-{}@example.com", dice.below(3)));
         for _ in 0..=dice.below(2) {
             let (shop, code) = (self.shop.clone(), sku.clone());
-            let asked = async move { shop.reserve(holder, &code, units).await };
+            let wish = Wish { units, buyer: buyer.clone(), ttl_ms: None };
+            let asked = async move { shop.reserve(holder, &code, &wish).await };
             let (what, sku) = (format!("{holder} holds {units} of {sku}"), sku.clone());
-            self.client(what, patience_ms(dice), asked, move |record, claimed| {
-                let (units, until) = (claimed.units, claimed.until);
-                record.history.learn(Fact::Held { holder, sku, units, until });
+            self.client(what, patience_ms(dice), asked, move |record, step| {
+                if let Standing::Reserved { until } = step.reservation.standing {
+                    let units = step.reservation.units;
+                    record.history.learn(Fact::Held { holder, sku, units, until });
+                }
             });
+        }
+        let (shop, code) = (self.shop.clone(), sku.clone());
+        match dice.below(3) {
+            0 => {
+                let reference = format!("receipt {holder}");
+                let sale = Sale { reference: reference.clone() };
+                let asked = async move { shop.commit(holder, &code, sale).await };
+                self.client(
+                    format!("{holder} is sold"),
+                    patience_ms(dice),
+                    asked,
+                    move |record, _| {
+                        record.history.learn(Fact::Sold { holder, sku, reference });
+                    },
+                );
+            }
+            1 => {
+                let asked = async move { shop.release(holder, &code).await };
+                let what = format!("{holder} is given back");
+                self.client(what, patience_ms(dice), asked, |_, ()| {});
+            }
+            _ => {}
         }
     }
 

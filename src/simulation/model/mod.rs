@@ -4,6 +4,7 @@
 //! compares: with itself, with the provider's books, and with what clients were told. Invariant: of
 //! the shop's code it uses the words of the log and nothing that decides or evolves.
 
+mod bare;
 mod cart;
 mod order;
 mod provider;

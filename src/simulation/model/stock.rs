@@ -1,6 +1,6 @@
 //! The model's books of one SKU: what came in, what is claimed by whom, and what was sold.
 
-use super::{Invariant, Model};
+use super::{Invariant, Model, bare::BareBook};
 use crate::{
     domain::{
         CartId, OrderId, Sku, Time,
@@ -49,13 +49,12 @@ pub(in crate::simulation) struct StockBook {
     carts: BTreeMap<CartId, Held>,
     orders: BTreeMap<OrderId, Taken>,
     lapsed: BTreeMap<OrderId, [Buyer; 2]>,
+    pub(in crate::simulation) bare: BareBook,
     pub(in crate::simulation) sold: BTreeMap<OrderId, Sold>,
     limit: Option<u32>,
     pub(in crate::simulation) levels: BTreeMap<Position, Level>,
     /// References and reasons of admins' commands.
     pub(in crate::simulation) references: BTreeMap<String, u32>,
-    /// Claims that carts were given: holder, units, deadline.
-    pub(in crate::simulation) given: BTreeSet<(CartId, u32, Time)>,
 }
 
 impl StockBook {
@@ -65,11 +64,13 @@ impl StockBook {
 
     pub(in crate::simulation) fn reserved(&self) -> u64 {
         let carts: u64 = self.carts.values().map(|held| held.units).sum();
-        carts + self.orders.values().map(|taken| taken.units).sum::<u64>()
+        let orders: u64 = self.orders.values().map(|taken| taken.units).sum();
+        carts + orders + self.bare.reserved()
     }
 
     pub(in crate::simulation) fn sold_units(&self) -> u64 {
-        self.sold.values().map(|sold| sold.units - sold.back.min(sold.units)).sum()
+        let sold = self.sold.values().map(|sold| sold.units - sold.back.min(sold.units));
+        sold.sum::<u64>() + self.bare.sold_units()
     }
 
     fn level(&self) -> Level {
@@ -81,9 +82,10 @@ impl StockBook {
     pub(super) fn overdue(&self, now: Time) -> Option<String> {
         let cart = self.carts.iter().find(|(_, held)| held.until <= now);
         let order = self.orders.iter().find(|(_, taken)| taken.until <= now);
-        cart.map(|(id, held)| format!("{} of {id} until {}", held.units, held.until.0)).or_else(
-            || order.map(|(id, taken)| format!("{} of {id} until {}", taken.units, taken.until.0)),
-        )
+        let cart = cart.map(|(id, held)| format!("{} of {id} until {}", held.units, held.until.0));
+        let order =
+            order.map(|(id, taken)| format!("{} of {id} until {}", taken.units, taken.until.0));
+        cart.or(order).or_else(|| self.bare.overdue(now))
     }
 
     /// What a buyer has, reserved and sold, by any of its names.
@@ -95,12 +97,14 @@ impl StockBook {
         carts.sum::<u64>()
             + orders.map(|taken| taken.units).sum::<u64>()
             + sold.map(|sold| sold.units - sold.back.min(sold.units)).sum::<u64>()
+            + self.bare.has(buyer)
     }
 
     fn buyers(&self) -> BTreeSet<Buyer> {
         let carts = self.carts.values().map(|held| held.buyer);
         let orders = self.orders.values().flat_map(|taken| [taken.email, taken.from.buyer]);
-        carts.chain(orders).chain(self.sold.values().flat_map(|sold| sold.buyers)).collect()
+        let sold = self.sold.values().flat_map(|sold| sold.buyers);
+        carts.chain(orders).chain(sold).chain(self.bare.buyers()).collect()
     }
 
     fn put(&mut self, location: &str, units: i64) {
@@ -160,6 +164,14 @@ impl StockBook {
                 return self.take_over(*cart, *order, taken);
             }
             Event::HandedBack { order } => self.hand_back(*order, at),
+            Event::BareReserved { .. }
+            | Event::BareReleased { .. }
+            | Event::BareExpired { .. }
+            | Event::BareCommitted { .. } => {
+                for (location, units) in self.bare.apply(event, at).unwrap_or(Ok(vec![]))? {
+                    self.put(&location, -i64::try_from(units).unwrap_or(i64::MAX));
+                }
+            }
             Event::Listed { .. }
             | Event::Delisted { .. }
             | Event::LowStockSet { .. }
@@ -173,8 +185,6 @@ impl StockBook {
     }
 
     fn reserve(&mut self, cart: CartId, held: Held) -> Result<(), (Invariant, String)> {
-        let units = u32::try_from(held.units).unwrap_or(u32::MAX);
-        self.given.insert((cart, units, held.until));
         let until = held.until;
         match self.carts.insert(cart, held) {
             Some(before) if before.until < until => {
@@ -189,7 +199,6 @@ impl StockBook {
             self.carts.remove(&cart);
         } else if let Some(held) = self.carts.get_mut(&cart) {
             held.units = u64::from(keep_units);
-            self.given.insert((cart, keep_units, held.until));
         }
     }
 
@@ -351,7 +360,7 @@ impl Model {
         };
         let book = self.stock.entry(sku.clone()).or_default();
         let mut complaints = vec![];
-        if !matches!(event, Event::Expired { .. })
+        if !matches!(event, Event::Expired { .. } | Event::BareExpired { .. })
             && let Some(late) = book.overdue(at)
         {
             complaints.push((Invariant::Deadlines, format!("{late}, at {}", at.0)));
