@@ -72,7 +72,7 @@ mod breaking {
     }
 
     pub(crate) fn count() -> u64 {
-        COUNT.set(COUNT.get() + 1);
+        COUNT.set(COUNT.get().saturating_add(1));
         COUNT.get()
     }
 

@@ -46,6 +46,7 @@ impl Process {
     }
 
     /// A command to a SKU, under a key and asked twice at times.
+    #[expect(clippy::needless_pass_by_value, reason = "each caller makes them for this call")]
     fn manage(&mut self, dice: &mut Dice, sku: Sku, command: Command, reference: Option<String>) {
         let times = if reference.is_some() && dice.chance(400) { 2 } else { 1 };
         for _ in 0..times {
