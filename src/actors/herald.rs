@@ -8,6 +8,7 @@
 mod desk;
 mod errand;
 mod figures;
+mod followed;
 mod letters;
 mod settings;
 mod texts;
@@ -39,6 +40,8 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 const NICENESS: i32 = 15;
 /// How often it looks when nothing is due.
 const POLL: Duration = Duration::from_millis(100);
+/// How often it counts what waits, letter by letter.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
 /// How long it waits after an error of its own.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long an actor may take to answer.
@@ -92,6 +95,7 @@ impl Herald {
             under_way: JoinSet::new(),
             sent: 0,
             turn: 0,
+            reported: None,
         };
         let thread = std::thread::Builder::new().name("herald".to_owned()).spawn(move || {
             let _ = rustix::process::nice(NICENESS);
@@ -153,6 +157,7 @@ struct Clerk {
     sent: u64,
     /// Which shard is served first: each in its turn.
     turn: usize,
+    reported: Option<Instant>,
 }
 
 impl Clerk {
@@ -163,7 +168,10 @@ impl Clerk {
             self.start_due();
             self.clear_the_way().await;
             self.record(Duration::from_millis(self.office.settings.record_every_ms)).await;
-            self.report();
+            if self.reported.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
+                self.reported = Some(Instant::now());
+                self.report();
+            }
             let rest = if more { Duration::ZERO } else { self.until_due() };
             tokio::select! {
                 Some(done) = self.under_way.join_next() => self.ended(done.ok()).await,

@@ -2,6 +2,7 @@
 
 use super::{
     Job, Key, Office, OrderId,
+    followed::Confirmed,
     letters::{self, Occasion, Unwritten},
     order_now,
 };
@@ -42,11 +43,23 @@ pub(super) async fn carry_out(
     log: SharedLog,
     job: Job,
 ) -> Carried {
-    let Job { key, order, subjects } = job;
+    let Job { key, order, subjects, known } = job;
     let within = Duration::from_millis(office.settings.deadline_ms);
     let mut outcomes = vec![];
     for subject in subjects {
-        let attempt = attempt(&system, &office, shard, &*log, (key.position(), order, subject));
+        let place = format!("{shard}/{}", key.position());
+        let attempt = async {
+            match &known {
+                Some(known) => {
+                    let Confirmed { state, event, at } = &**known;
+                    let occasion = Occasion { order, state, event, place, at: *at };
+                    send(&system, &office, &occasion, subject).await
+                }
+                None => {
+                    attempt(&system, &office, place, &*log, (key.position(), order, subject)).await
+                }
+            }
+        };
         let attempt = AssertUnwindSafe(timeout(within, attempt)).catch_unwind();
         let unreachable = |why: &str| Outcome::Failed(mail::Error::Unreachable(why.to_owned()));
         let outcome = match attempt.await {
@@ -65,7 +78,7 @@ pub(super) async fn carry_out(
 async fn attempt(
     system: &Arc<System>,
     office: &Office,
-    shard: usize,
+    place: String,
     log: &dyn ReadLog,
     (position, order, subject): (Position, OrderId, Subject),
 ) -> Outcome {
@@ -84,9 +97,17 @@ async fn attempt(
         Ok(read) => read,
         Err(why) => return Outcome::Failed(mail::Error::Unreachable(why)),
     };
-    let (id, state, place) = (order.id, &order.state, format!("{shard}/{position}"));
-    let occasion = Occasion { order: id, state, event: &event, place, at };
-    match letters::write(&system.keyring, office.link.as_ref(), &occasion, subject) {
+    let occasion = Occasion { order: order.id, state: &order.state, event: &event, place, at };
+    send(system, office, &occasion, subject).await
+}
+
+async fn send(
+    system: &System,
+    office: &Office,
+    occasion: &Occasion<'_>,
+    subject: Subject,
+) -> Outcome {
+    match letters::write(&system.keyring, office.link.as_ref(), occasion, subject) {
         Ok(letter) => match office.mail.send(&letter).await {
             Ok(()) => Outcome::Sent,
             Err(error) => Outcome::Failed(error),
