@@ -2,6 +2,7 @@
 
 use super::{Event, Milestone, Payment, State, Status, Step, Stock};
 use crate::domain::{Machine, Time, cart::Lapsed};
+use std::borrow::Cow;
 
 pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
     let was_placed = state.status == Status::Placed;
@@ -39,24 +40,28 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
             state.timeline.push(Milestone { at, what });
         }
     }
-    if state.obligations().is_empty() {
+    if state.flagged.is_some() && state.obligations().is_empty() {
         state.flagged = None;
     }
 }
 
-fn milestones(state: &State, event: &Event, was_placed: bool) -> Vec<String> {
+fn milestones(
+    state: &State,
+    event: &Event,
+    was_placed: bool,
+) -> impl Iterator<Item = Cow<'static, str>> + use<> {
     // A number sets returns that follow each other apart.
     let numbered = if let Event::ReturnAccepted { number, .. } = event {
-        Some(format!("return {number} accepted"))
+        Some(format!("return {number} accepted").into())
     } else if let Event::ReturnRefunded { number } = event {
-        Some(format!("return {number} refunded"))
+        Some(format!("return {number} refunded").into())
     } else if let Event::ReturnStocked { number } = event {
-        Some(format!("return {number} stocked"))
+        Some(format!("return {number} stocked").into())
     } else {
         None
     };
-    let words = words(state, event, was_placed).iter().map(|word| (*word).to_owned());
-    numbered.into_iter().chain(words).collect()
+    let words = words(state, event, was_placed).iter().map(|word| Cow::Borrowed(*word));
+    numbered.into_iter().chain(words)
 }
 
 /// What an event means for the order as a whole.

@@ -88,7 +88,7 @@ impl State {
             if milestone.what == "confirmed" {
                 return before == Some(what);
             }
-            before = Some(milestone.what.as_str());
+            before = Some(milestone.what.as_ref());
         }
         false
     }
@@ -99,7 +99,7 @@ impl State {
             return None;
         }
         let expired = self.timeline.iter().skip_while(|milestone| milestone.what != "expired");
-        let mut after = expired.map(|milestone| milestone.what.as_str());
+        let mut after = expired.map(|milestone| milestone.what.as_ref());
         after.find(|what| matches!(*what, "voided" | "refunded"))
     }
 }
