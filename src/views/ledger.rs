@@ -51,8 +51,7 @@ impl View for Ledger {
 
     fn fold(&self, store: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error> {
         let mut chunks: BTreeMap<&[u8], Chunk> = BTreeMap::new();
-        let entries = batches.iter().flat_map(BatchRef::entries);
-        for entry in entries.filter(|entry| entry.kind == Kind::Sku) {
+        for entry in batches.iter().flat_map(|batch| batch.entries_of(Kind::Sku)) {
             let chunk = chunks.entry(entry.id).or_default();
             put_varint(&mut chunk.bytes, entry.position.0.saturating_sub(chunk.last));
             chunk.last = entry.position.0;
