@@ -169,7 +169,7 @@ pub fn details() -> Details {
 }
 
 /// Processor time that this process has used. On a shared machine it says more than the clock.
-fn cpu() -> Duration {
+pub fn cpu() -> Duration {
     cpu_of("self")
 }
 
