@@ -40,8 +40,6 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 const NICENESS: i32 = 15;
 /// How often it looks when nothing is due.
 const POLL: Duration = Duration::from_millis(100);
-/// How often it counts what waits, letter by letter.
-const REPORT_EVERY: Duration = Duration::from_millis(250);
 /// How long it waits after an error of its own.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long an actor may take to answer.
@@ -157,6 +155,7 @@ struct Clerk {
     sent: u64,
     /// Which shard is served first: each in its turn.
     turn: usize,
+    /// When the gauges were last set.
     reported: Option<Instant>,
 }
 
@@ -168,13 +167,10 @@ impl Clerk {
             self.start_due();
             self.clear_the_way().await;
             self.record(Duration::from_millis(self.office.settings.record_every_ms)).await;
-            if self.reported.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
-                self.reported = Some(Instant::now());
-                self.report();
-            }
+            self.report();
             let rest = if more { Duration::ZERO } else { self.until_due() };
             tokio::select! {
-                Some(done) = self.under_way.join_next() => self.ended(done.ok()).await,
+                Some(done) = self.under_way.join_next() => self.all_ended(done.ok()).await,
                 () = pause(rest) => {}
                 () = system.resend.notified() => self.take_waiting().await,
                 _ = stopped.changed() => {}
@@ -226,6 +222,14 @@ impl Clerk {
         }
         let due = self.desks.iter().filter_map(Desk::next_due).min();
         due.map_or(POLL, |due| due.saturating_duration_since(Instant::now()).min(POLL))
+    }
+
+    /// Takes note of every attempt that has ended by now: each round looks at all that waits.
+    async fn all_ended(&mut self, first: Option<Carried>) {
+        self.ended(first).await;
+        while let Some(done) = self.under_way.try_join_next() {
+            self.ended(done.ok()).await;
+        }
     }
 
     /// Takes note of what became of an attempt.
@@ -348,7 +352,11 @@ impl Clerk {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "gauges to look at")]
-    fn report(&self) {
+    fn report(&mut self) {
+        if self.reported.is_some_and(|then| then.elapsed() < POLL) {
+            return;
+        }
+        self.reported = Some(Instant::now());
         let (mut waiting, mut oldest, mut bytes) = (0, None, 0);
         for desk in &self.desks {
             let (letters, since) = desk.backlog();

@@ -139,6 +139,21 @@ impl shell::Message for Message {
             | Message::ForProduct { .. } => false,
         }
     }
+
+    /// A SKU decides and answers in one turn.
+    fn begins(&self) -> bool {
+        match self {
+            Message::Read(_)
+            | Message::Reserve { .. }
+            | Message::Begin { .. }
+            | Message::Hold { .. }
+            | Message::Admin { .. }
+            | Message::Release { .. }
+            | Message::TakeOver(_)
+            | Message::ForOrder { .. }
+            | Message::ForProduct { .. } => false,
+        }
+    }
 }
 
 impl Role for Actor {

@@ -49,7 +49,9 @@ fn upgrade<F: Future<Output = ()> + Send + 'static>(
 ) -> Result<Response, Problem> {
     let upgrade =
         upgrade.map_err(|error| Problem::new(Code::UpgradeRequired, error.body_text()))?;
-    if door.sockets() >= door.settings().most_sockets {
+    // Counted first, so that no two take the last place.
+    let counted = door.open_socket();
+    if door.sockets() > door.settings().most_sockets {
         return Err(Problem::new(Code::Overloaded, "too many sockets are open; retry later"));
     }
     let upgrade = upgrade
@@ -58,7 +60,6 @@ fn upgrade<F: Future<Output = ()> + Send + 'static>(
         .max_write_buffer_size(1 << 20)
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES);
-    let counted = door.open_socket();
     Ok(upgrade.on_upgrade(move |socket| run(Socket::new(socket, counted))))
 }
 

@@ -6,7 +6,7 @@
 use super::{
     Door,
     extract::Call,
-    openapi::Operation,
+    openapi::{Described, Description},
     problem::Problem,
     reply::{Answer, json},
 };
@@ -19,9 +19,6 @@ use axum::{
 };
 use utoipa::openapi::HttpMethod;
 
-/// What the document says of a route.
-pub(super) type Description = fn() -> Operation;
-
 /// One method at an address.
 pub(super) struct Route {
     method: HttpMethod,
@@ -33,7 +30,7 @@ pub(super) struct Route {
 #[derive(Default)]
 pub(super) struct Map {
     router: Router<Door>,
-    described: Vec<(&'static str, HttpMethod, Description)>,
+    described: Vec<Described>,
 }
 
 impl Map {
@@ -52,7 +49,7 @@ impl Map {
     }
 
     /// What is said of it, in this order.
-    pub(super) fn into_described(self) -> Vec<(&'static str, HttpMethod, Description)> {
+    pub(super) fn into_described(self) -> Vec<Described> {
         self.described
     }
 }

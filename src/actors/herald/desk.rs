@@ -6,7 +6,7 @@
 
 use super::{
     Settings,
-    followed::{Confirmed, Followed, Meaning},
+    followed::{Followed, Found, Meaning},
 };
 use crate::{
     domain::{
@@ -55,7 +55,7 @@ pub(super) struct Errand {
     pub(super) at: Time,
     pub(super) subjects: Vec<Subject>,
     /// The order, if the log has told all of it.
-    known: Option<Arc<Confirmed>>,
+    known: Option<Arc<Found>>,
     /// In a row, without success: how long the next pause is.
     tries: u32,
     /// Those that count towards giving up.
@@ -73,7 +73,7 @@ pub(super) struct Job {
     pub(super) key: Key,
     pub(super) order: OrderId,
     pub(super) subjects: Vec<Subject>,
-    pub(super) known: Option<Arc<Confirmed>>,
+    pub(super) known: Option<Arc<Found>>,
 }
 
 /// The letters of one shard.

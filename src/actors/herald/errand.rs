@@ -2,14 +2,17 @@
 
 use super::{
     Job, Key, Office, OrderId,
-    followed::Confirmed,
+    followed::Found,
     letters::{self, Occasion, Unwritten},
     order_now,
 };
 use crate::{
-    actors::System,
-    domain::{order::Event, post::Subject},
-    journal::{Position, codec, replay::ReadLog, replay::SharedLog},
+    actors::{System, order::Order},
+    domain::post::Subject,
+    journal::{
+        Position,
+        replay::{ReadLog, SharedLog},
+    },
     ports::mail::{self, Mailbox},
 };
 use futures_util::FutureExt as _;
@@ -45,69 +48,71 @@ pub(super) async fn carry_out(
 ) -> Carried {
     let Job { key, order, subjects, known } = job;
     let within = Duration::from_millis(office.settings.deadline_ms);
+    // Once for all letters of the event: whoever is at rest has to be woken for it.
+    let found = match known {
+        Some(known) => Ok(known),
+        None => {
+            let found = find(&system, &*log, key.position(), order);
+            carefully(order, within, found).await.unwrap_or_else(Err).map(Arc::new)
+        }
+    };
+    let place = format!("{shard}/{}", key.position());
     let mut outcomes = vec![];
     for subject in subjects {
-        let place = format!("{shard}/{}", key.position());
-        let attempt = async {
-            match &known {
-                Some(known) => {
-                    let Confirmed { state, event, at } = &**known;
-                    let occasion = Occasion { order, state, event, place, at: *at };
-                    send(&system, &office, &occasion, subject).await
-                }
-                None => {
-                    attempt(&system, &office, place, &*log, (key.position(), order, subject)).await
-                }
+        let sent = match &found {
+            Ok(found) => {
+                let attempt = attempt(&system, &office, found, &place, subject);
+                carefully(order, within, attempt).await
             }
+            Err(why) => Err(why.clone()),
         };
-        let attempt = AssertUnwindSafe(timeout(within, attempt)).catch_unwind();
-        let unreachable = |why: &str| Outcome::Failed(mail::Error::Unreachable(why.to_owned()));
-        let outcome = match attempt.await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => unreachable("it took too long"),
-            Err(_) => {
-                tracing::error!(%order, "writing a letter panicked");
-                unreachable("a bug: writing it panicked")
-            }
-        };
-        outcomes.push((subject, outcome));
+        // What can't be read now may be read later, and is nobody's fault outside.
+        let unreachable = |why| Outcome::Failed(mail::Error::Unreachable(why));
+        outcomes.push((subject, sent.unwrap_or_else(unreachable)));
     }
     Carried { shard, key, outcomes }
+}
+
+/// Bounds what may hang or panic.
+async fn carefully<T>(
+    order: OrderId,
+    within: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, String> {
+    match AssertUnwindSafe(timeout(within, work)).catch_unwind().await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) => Err("it took too long".to_owned()),
+        Err(_) => {
+            tracing::error!(%order, "writing a letter panicked");
+            Err("a bug: writing it panicked".to_owned())
+        }
+    }
+}
+
+async fn find(
+    system: &Arc<System>,
+    log: &dyn ReadLog,
+    position: Position,
+    order: OrderId,
+) -> Result<Found, String> {
+    let order = order_now(system, order).await?;
+    let mut buffer = vec![];
+    let entry = log.entry(position, &mut buffer).map_err(|error| error.to_string())?;
+    let (number, at) = (entry.sequence, entry.context.now);
+    Ok(Found { order, number, at })
 }
 
 async fn attempt(
     system: &Arc<System>,
     office: &Office,
-    place: String,
-    log: &dyn ReadLog,
-    (position, order, subject): (Position, OrderId, Subject),
-) -> Outcome {
-    // What can't be read now may be read later, and is nobody's fault outside.
-    let order = match order_now(system, order).await {
-        Ok(order) => order,
-        Err(why) => return Outcome::Failed(mail::Error::Unreachable(why)),
-    };
-    let mut buffer = vec![];
-    let entry = log.entry(position, &mut buffer).map_err(|error| error.to_string());
-    let read = entry.and_then(|entry| {
-        let event: Event = codec::decode(&entry).map_err(|error| error.to_string())?;
-        Ok((event, entry.context.now))
-    });
-    let (event, at) = match read {
-        Ok(read) => read,
-        Err(why) => return Outcome::Failed(mail::Error::Unreachable(why)),
-    };
-    let occasion = Occasion { order: order.id, state: &order.state, event: &event, place, at };
-    send(system, office, &occasion, subject).await
-}
-
-async fn send(
-    system: &System,
-    office: &Office,
-    occasion: &Occasion<'_>,
+    found: &Found,
+    place: &str,
     subject: Subject,
 ) -> Outcome {
-    match letters::write(&system.keyring, office.link.as_ref(), occasion, subject) {
+    let Found { order: Order { id, state, .. }, number, at } = found;
+    let (number, at, place) = (*number, *at, place.to_owned());
+    let occasion = Occasion { order: *id, state, number, place, at };
+    match letters::write(&system.keyring, office.link.as_ref(), &occasion, subject) {
         Ok(letter) => match office.mail.send(&letter).await {
             Ok(()) => Outcome::Sent,
             Err(error) => Outcome::Failed(error),

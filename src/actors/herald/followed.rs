@@ -5,8 +5,9 @@
 //! every event has been read here is followed; of any other, its actor is asked.
 
 use crate::{
+    actors::order::Order,
     domain::{
-        Context, EntityId, OrderId, Time,
+        EntityId, OrderId, Time,
         order::{Event, State, Status},
         post::Subject,
     },
@@ -17,18 +18,20 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Orders that are followed at once; those beyond are not.
 const MOST: usize = 10_000;
 
-/// An order, right after the event that confirmed it.
+/// An order, and which of its events letters are about.
 #[derive(Debug)]
-pub(super) struct Confirmed {
-    pub(super) state: State,
-    pub(super) event: Event,
+pub(super) struct Found {
+    /// As it is now; of one that was followed, as that event left it.
+    pub(super) order: Order,
+    pub(super) number: u64,
+    /// When it happened.
     pub(super) at: Time,
 }
 
-impl Confirmed {
-    /// The letters that it asks for.
+impl Found {
+    /// The letters that a confirmation asks for.
     pub(super) fn subjects(&self) -> &'static [Subject] {
-        let gift = self.state.placement().is_some_and(|placement| placement.gift.is_some());
+        let gift = self.order.state.placement().is_some_and(|placement| placement.gift.is_some());
         if gift { &[Subject::Confirmation, Subject::Gift] } else { &[Subject::Confirmation] }
     }
 }
@@ -40,7 +43,7 @@ pub(super) enum Meaning {
     /// The order is still on its way: no letter.
     OnItsWay,
     /// It was confirmed by this.
-    Confirmed(Arc<Confirmed>),
+    Confirmed(Arc<Found>),
 }
 
 /// The orders that are on their way.
@@ -59,16 +62,16 @@ impl Followed {
         let Some(event) = event.filter(|_| entry.sequence == entity.sequence + 1) else {
             return Meaning::Unknown;
         };
-        let context: Context = entry.context;
-        entity.evolve(&event, &context);
+        entity.evolve(&event, &entry.context);
         match entity.state.status() {
             Status::Placed => {
                 self.0.insert(order, entity);
                 Meaning::OnItsWay
             }
             Status::Confirmed => {
-                let (state, at) = (entity.state, context.now);
-                Meaning::Confirmed(Arc::new(Confirmed { state, event, at }))
+                let order = Order { id: order, state: entity.state, replayed: false };
+                let (number, at) = (entry.sequence, entry.context.now);
+                Meaning::Confirmed(Arc::new(Found { order, number, at }))
             }
             Status::Declined | Status::Expired | Status::Cancelled | Status::Returned => {
                 Meaning::Unknown

@@ -135,7 +135,8 @@ fn an_order_that_was_read_from_its_beginning_is_written_about_unasked() {
     assert_eq!(letters(1), (order(2), vec![Subject::Confirmation, Subject::Gift], true));
     assert_eq!(letters(2), (order(3), vec![Subject::Confirmation, Subject::Gift], false));
     let known = jobs[0].known.as_ref().unwrap();
-    assert_eq!(known.state.news(&known.event), Some(crate::domain::order::News::Confirmed));
+    let news = known.order.state.news_of(known.number);
+    assert_eq!(news, Some(crate::domain::order::News::Confirmed));
     for job in &jobs {
         finish(&mut desk, job);
     }
