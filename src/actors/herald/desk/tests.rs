@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{
-        CartId, Locale, Machine as _, Sealed, Sku,
+        CartId, Currency, Locale, Machine as _, Money, Sealed, Sku,
         order::{Event, Item, Placement},
         sku::Buyer,
     },
@@ -26,7 +26,8 @@ fn sealed(field: u8) -> Sealed {
 }
 
 fn placement(gift: Option<Sealed>) -> Placement {
-    let (cart, price) = (CartId(Uuid::from_u128(1)), crate::domain::testing::usd(500));
+    let currency = Currency::parse("USD").unwrap();
+    let (cart, price) = (CartId(Uuid::from_u128(1)), Money { amount_minor: 500, currency });
     let item = Item { sku: Sku::parse("A").unwrap(), title: "Tee".to_owned(), units: 1, price };
     Placement {
         cart,
