@@ -1,7 +1,7 @@
 //! Snapshots: an entity's state at a known sequence, so that waking it reads only its tail.
 //!
 //! Written by the checkpoint from committed entries alone, never by a live actor, and kept in
-//! blocks of neighbours (0021). Invariant: a snapshot's position is that of the last entry it
+//! blocks of neighbours (0019). Invariant: a snapshot's position is that of the last entry it
 //! contains, and never beyond the log's end.
 
 mod block;
