@@ -49,12 +49,11 @@ pub(super) async fn carry_out(
     let Job { key, order, subjects, known } = job;
     let within = Duration::from_millis(office.settings.deadline_ms);
     // Once for all letters of the event: whoever is at rest has to be woken for it.
-    let found = match known {
-        Some(known) => Ok(known),
-        None => {
-            let found = find(&system, &*log, key.position(), order);
-            carefully(order, within, found).await.unwrap_or_else(Err).map(Arc::new)
-        }
+    let found = if let Some(known) = known {
+        Ok(known)
+    } else {
+        let found = find(&system, &*log, key.position(), order);
+        carefully(order, within, found).await.unwrap_or_else(Err).map(Arc::new)
     };
     let place = format!("{shard}/{}", key.position());
     let mut outcomes = vec![];
