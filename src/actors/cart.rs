@@ -44,6 +44,21 @@ struct Waiting {
     caller: Caller,
 }
 
+/// What a cart that nobody has heard of yet asks a SKU for, as its first incarnation: its actor is
+/// another, for which what this one was given counts as recorded.
+pub fn first_wish(system: &System, cart: CartId, change: Change) -> Reserve {
+    let carts = <System as Knows<Actor>>::directory(system);
+    Reserve {
+        cart,
+        buyer: Buyer(cart.0.as_u128()),
+        change,
+        sequence: Sequence(system.epoch, carts.next_incarnation(), 1),
+        recorded_units: 0,
+        currency: None,
+        until: system.now().plus_ms(system.settings.reservation_ttl_ms),
+    }
+}
+
 /// The actor of one cart.
 pub struct Actor {
     id: CartId,

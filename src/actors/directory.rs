@@ -14,6 +14,7 @@ use crate::{
     journal::{self, entity::Entity},
 };
 use foldhash::fast::{FixedState, RandomState};
+use futures_util::FutureExt as _;
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr};
 use std::{
     collections::{HashMap, VecDeque},
@@ -162,13 +163,10 @@ where
         };
         let incarnation = self.next_incarnation();
         let birth = Birth { id: id.clone(), system: system.clone(), incarnation, newborn };
-        let shell = Shell::<R>::default();
-        let started = ActorRuntime::spawn_linked_instant(None, shell, birth, supervisor.clone());
-        let actor = match started {
-            Ok((actor, _)) => actor,
-            Err(error) => {
-                unreachable!("only a taken name refuses a spawn, and none is given: {error}")
-            }
+        let Some(actor) = spawn::<R>(birth, supervisor.clone()) else {
+            // Only a tree that ends takes no more actors.
+            messages.into_iter().for_each(|message| message.fail(Fault::Unavailable));
+            return;
         };
         for message in messages {
             if actor.send_message(message).is_err() {
@@ -340,6 +338,21 @@ impl<R: Role> Stripe<R> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts an actor below its supervisor; `None` when that is ending.
+fn spawn<R: Role>(birth: Birth<R>, supervisor: ActorCell) -> Option<ActorRef<Heard<R::Message>>>
+where
+    System: Knows<R>,
+{
+    let shell = Shell::<R>::default();
+    if birth.newborn {
+        // There is nothing to read, so this is ready at once: one task is enough.
+        let started = ActorRuntime::spawn_linked(None, shell, birth, supervisor).now_or_never();
+        return started.and_then(Result::ok).map(|(actor, _)| actor);
+    }
+    let started = ActorRuntime::spawn_linked_instant(None, shell, birth, supervisor);
+    started.ok().map(|(actor, _)| actor)
 }
 
 /// Why an entity can't be rebuilt.

@@ -8,6 +8,7 @@
 mod desk;
 mod errand;
 mod figures;
+mod followed;
 mod letters;
 mod settings;
 mod texts;

@@ -3,7 +3,7 @@
 use super::{
     Baton, Fault, Outbox, System,
     baton::Answer,
-    cart::{self, CartAnswer},
+    cart::{self, CartAnswer, Denied},
     order, product,
     shell::{self, Accepted, Refused, Role, Turn},
 };
@@ -52,6 +52,8 @@ pub enum Message {
     Read(Baton<Stock>),
     /// A cart asks for units; the answer goes to the cart, with the baton.
     Reserve { wish: Reserve, context: Context, baton: Baton<CartAnswer> },
+    /// The same for a cart that begins with these units: there is no such cart without them.
+    Begin { wish: Reserve, context: Context, baton: Baton<CartAnswer> },
     /// Somebody who keeps carts elsewhere: a command, if any, and then how the reservation stands.
     Bare { reservation: ReservationId, command: Option<Command>, baton: Baton<BareAnswer> },
     /// A cart could not record an answer.
@@ -127,7 +129,7 @@ impl shell::Message for Message {
     fn fail(self, fault: Fault) {
         match self {
             Message::Read(baton) => baton.send(Err(fault)),
-            Message::Reserve { baton, .. } => baton.send(Err(fault)),
+            Message::Reserve { baton, .. } | Message::Begin { baton, .. } => baton.send(Err(fault)),
             Message::Bare { baton, .. } => baton.send(Err(fault)),
             Message::Admin { baton, .. } => baton.send(Err(fault)),
             Message::Release { .. }
@@ -140,7 +142,7 @@ impl shell::Message for Message {
     fn is_abandoned(&self) -> bool {
         match self {
             Message::Read(baton) => baton.is_dropped(),
-            Message::Reserve { baton, .. } => baton.is_dropped(),
+            Message::Reserve { baton, .. } | Message::Begin { baton, .. } => baton.is_dropped(),
             Message::Bare { baton, .. } => baton.is_dropped(),
             Message::Admin { baton, .. } => baton.is_dropped(),
             Message::Release { .. }
@@ -155,6 +157,7 @@ impl shell::Message for Message {
         match self {
             Message::Read(_)
             | Message::Reserve { .. }
+            | Message::Begin { .. }
             | Message::Bare { .. }
             | Message::Admin { .. }
             | Message::Release { .. }
@@ -184,6 +187,7 @@ impl Role for Actor {
                 turn.answer(baton, Ok(stock));
             }
             Message::Reserve { wish, context, baton } => self.reserve(wish, context, baton, turn),
+            Message::Begin { wish, context, baton } => self.begin(wish, context, baton, turn),
             Message::Bare { reservation, command, baton } => {
                 let answer = bare(reservation, command, turn);
                 turn.answer(baton, answer);
@@ -283,6 +287,25 @@ impl Actor {
             cart,
             cart::Message::Reserved { sku, sequence, context, result, baton },
         );
+    }
+
+    /// Who is refused has no cart, and one that begins costs its actor one message only.
+    fn begin(
+        &self,
+        wish: Reserve,
+        context: Context,
+        baton: Baton<CartAnswer>,
+        turn: &mut Turn<Self>,
+    ) {
+        let (cart, sequence) = (wish.cart, wish.sequence);
+        let result = match decide_reserve(wish, context, turn) {
+            Ok(Ok(claimed)) => Ok(claimed),
+            Ok(Err(refusal)) => return turn.answer(baton, Ok(Err(Denied::Sku(refusal)))),
+            Err(fault) => return turn.answer(baton, Err(fault)),
+        };
+        let sku = self.sku.clone();
+        let reserved = cart::Message::Reserved { sku, sequence, context, result, baton };
+        turn.tell_newborn::<cart::Actor>(cart, reserved);
     }
 
     fn take_over(&self, wish: TakeOver, turn: &mut Turn<Self>) {

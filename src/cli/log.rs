@@ -20,7 +20,7 @@ use tracing_subscriber::{
 
 /// Starts logging to standard error.
 pub fn start(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_default();
+    let filter = EnvFilter::try_new(without_actors(filter)).unwrap_or_default();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     if io::stderr().is_terminal() {
         builder.event_format(WithId { format: format::format(), is_json: false }).init();
@@ -29,6 +29,12 @@ pub fn start(filter: &str) {
         let format = WithId { format, is_json: true };
         builder.fmt_fields(format::JsonFields::new()).event_format(format).init();
     }
+}
+
+/// Actors open two spans each at `info`, and go in and out with every message: at an add to a cart
+/// that is work for nothing, so it is done only for who names them.
+fn without_actors(filter: &str) -> String {
+    if filter.contains("ractor") { filter.to_owned() } else { format!("{filter},ractor=warn") }
 }
 
 /// A format whose lines carry the id of their request.

@@ -24,6 +24,7 @@ use super::{
     sku::Buyer,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// One line of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,7 +264,7 @@ pub struct Milestone {
     /// When.
     pub at: Time,
     /// What, as one word or two.
-    pub what: String,
+    pub what: Cow<'static, str>,
 }
 
 /// The state of one order.
@@ -324,7 +325,7 @@ impl State {
 
     /// Retries have gone on for long, and still do.
     pub fn needs_review(&self) -> bool {
-        self.flagged.is_some() && !self.obligations().is_empty()
+        self.flagged.is_some() && decide::owed(self).next().is_some()
     }
 
     /// What happened so far, oldest first.
@@ -340,7 +341,7 @@ impl State {
     /// The order's end is known, no money has to move any more, and a cart that is to take
     /// changes again does: whoever hears of a decline may check out again at once.
     pub fn settled(&self) -> bool {
-        let moves_money = self.obligations().into_iter().any(Obligation::moves_money);
+        let moves_money = decide::owed(self).any(Obligation::moves_money);
         self.status != Status::Placed && self.reopen.is_none() && !moves_money
     }
 
@@ -393,6 +394,6 @@ impl Machine for State {
     }
 
     fn obligations(&self) -> Vec<Obligation> {
-        decide::obligations(self)
+        decide::owed(self).collect()
     }
 }

@@ -21,6 +21,7 @@ use axum::{
         request::Parts,
     },
 };
+use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::{fmt::Write as _, time::Duration};
@@ -54,8 +55,13 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         {
             return Err(too_large());
         }
-        let body = Limited::new(body, MAX_BODY_BYTES).collect();
-        let body = match tokio::time::timeout(BODY_WITHIN, body).await {
+        let mut body = Limited::new(body, MAX_BODY_BYTES).collect();
+        // Most bodies come with their head, and need no timer.
+        let body = match (&mut body).now_or_never() {
+            Some(body) => Ok(body),
+            None => tokio::time::timeout(BODY_WITHIN, body).await,
+        };
+        let body = match body {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
             Ok(Err(_)) => return Err(Problem::new(Code::NotJson, "the body broke off")),

@@ -183,7 +183,7 @@ fn shut_out_body<'a>(id: OrderId, at: Time) -> OrderBody<'a> {
         total: None,
         gift: None,
         returns: vec![],
-        timeline: vec![Milestone { at, what: "placed".to_owned() }].into(),
+        timeline: vec![Milestone { at, what: "placed".into() }].into(),
         contact: Some(None),
         access_token: None,
     }

@@ -20,7 +20,7 @@ mod builder;
 mod tests;
 
 use super::{EntryRef, Hash, Position, Tail, cut, entry};
-use crate::domain::Time;
+use crate::domain::{Kind, Time};
 
 pub use builder::{BatchBuilder, Framed, TooLarge, epoch};
 
@@ -197,6 +197,23 @@ impl<'a> BatchRef<'a> {
             position = position.plus(body.len() - rest.len());
             body = rest;
             Some(entry)
+        })
+    }
+
+    /// Its entries of one kind in order. What belongs to others is passed over without a look into
+    /// it: each of those who read along wants a part only.
+    pub fn entries_of(&self, kind: Kind) -> impl Iterator<Item = EntryRef<'a>> + use<'a> {
+        let (mut body, mut at) = (self.body(), self.position.plus(HEADER_BYTES));
+        std::iter::from_fn(move || {
+            loop {
+                let length = entry::frame_bytes(body).filter(|length| *length > 0)?;
+                let (frame, rest) = body.split_at_checked(length)?;
+                let begin = at;
+                (body, at) = (rest, at.plus(length));
+                if entry::kind_number(frame) == Some(kind as u8) {
+                    return EntryRef::parse(frame, begin).ok().map(|(entry, _)| entry);
+                }
+            }
         })
     }
 }

@@ -188,6 +188,11 @@ pub(super) fn frame_bytes(mut bytes: &[u8]) -> Option<usize> {
     cut::u32(&mut bytes).map(|length| length as usize)
 }
 
+/// The number of the kind of the frame that `bytes` begin with.
+pub(super) fn kind_number(bytes: &[u8]) -> Option<u8> {
+    bytes.get(4).copied()
+}
+
 fn split_by(by: &By) -> (u8, Option<&Uuid>) {
     match by {
         By::Admin => (0, None),

@@ -28,12 +28,14 @@ use crate::domain::{
     broken::{self, Rule},
 };
 use futures_util::future::BoxFuture;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The idempotency key of a payment step: `ord_...:capture`, `ord_...:refund-2`.
 #[must_use]
 pub fn key(order: OrderId, step: Step) -> String {
-    format!("{order}:{step}")
+    let mut text = String::with_capacity(64);
+    let _ = write!(text, "{order}:{step}");
+    text
 }
 
 /// One step to be done.

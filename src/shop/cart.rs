@@ -2,7 +2,7 @@
 
 use super::{ANSWER_WITHIN, Error, Key, Shop, wait};
 use crate::{
-    actors::cart,
+    actors::{cart, sku},
     domain::{By, CartId, Context, Sku, cart::Refusal, order::Status, sku::Change},
 };
 use uuid::Uuid;
@@ -67,8 +67,10 @@ impl Shop {
         let cart = CartId::made(self.now(), self.system().new_uuid());
         let context = self.context(By::Cart(cart), None);
         let (baton, waiting) = self.baton()?;
-        let message = cart::Message::Change { sku: sku.clone(), change, context, baton };
-        self.system().tell_newborn::<cart::Actor>(cart, message);
+        let wish = cart::first_wish(self.system(), cart, change);
+        // Nobody else knows of this cart yet, so its first wish can go straight to the SKU.
+        let message = sku::Message::Begin { wish, context, baton };
+        self.system().tell::<sku::Actor>(sku.clone(), message);
         Ok(wait(waiting, ANSWER_WITHIN).await??)
     }
 

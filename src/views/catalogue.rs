@@ -94,8 +94,7 @@ impl View for Catalogue {
     }
 
     fn fold(&self, store: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error> {
-        let entries = batches.iter().flat_map(BatchRef::entries);
-        for entry in entries.filter(|entry| entry.kind == Kind::Product) {
+        for entry in batches.iter().flat_map(|batch| batch.entries_of(Kind::Product)) {
             match codec::decode::<Event>(&entry) {
                 Ok(event) => self.fold_one(store, &entry, &event)?,
                 Err(error) => {

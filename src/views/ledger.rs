@@ -69,8 +69,7 @@ impl View for Ledger {
     }
 
     fn fold(&self, _: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error> {
-        let entries = batches.iter().flat_map(BatchRef::entries);
-        let of_skus = entries.filter(|entry| entry.kind == Kind::Sku);
+        let of_skus = batches.iter().flat_map(|batch| batch.entries_of(Kind::Sku));
         self.recent.add(of_skus.map(|entry| (entry.id, entry.position)));
         Ok(())
     }

@@ -60,8 +60,8 @@ impl View for Orders {
 
     fn fold(&self, store: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error> {
         let mut stretches = Stretches::new();
-        let entries = batches.iter().flat_map(BatchRef::entries);
-        for entry in entries.filter(|entry| entry.kind == Kind::Order && entry.sequence == 1) {
+        let entries = batches.iter().flat_map(|batch| batch.entries_of(Kind::Order));
+        for entry in entries.filter(|entry| entry.sequence == 1) {
             match codec::decode::<First>(&entry) {
                 Ok(First::Placed(Who { email })) => {
                     let line = line(&entry);

@@ -4,16 +4,20 @@
 //! No I/O but reading the log, and nobody is waited for, so the order of things can be tested.
 //! Invariant: the cursor stands before every event that is neither finished nor kept by the post.
 
-use super::Settings;
+use super::{
+    Settings,
+    followed::{Followed, Found, Meaning},
+};
 use crate::{
     domain::{
-        Kind, OrderId, PostId, Time,
+        EntityId, Kind, OrderId, PostId, Time,
         post::{self, Letter, Subject, Trouble},
     },
     journal::{self, EntryRef, Position, codec, replay::SharedLog},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -50,6 +54,8 @@ pub(super) struct Errand {
     /// When it happened, or since when it waits.
     pub(super) at: Time,
     pub(super) subjects: Vec<Subject>,
+    /// The order, if the log has told all of it.
+    known: Option<Arc<Found>>,
     /// In a row, without success: how long the next pause is.
     tries: u32,
     /// Those that count towards giving up.
@@ -67,6 +73,7 @@ pub(super) struct Job {
     pub(super) key: Key,
     pub(super) order: OrderId,
     pub(super) subjects: Vec<Subject>,
+    pub(super) known: Option<Arc<Found>>,
 }
 
 /// The letters of one shard.
@@ -79,6 +86,7 @@ pub(super) struct Desk {
     pub(super) ready: bool,
     /// The next batch to read.
     read: Position,
+    followed: Followed,
     /// The cursor as the post knows it.
     recorded: u64,
     recorded_at: Instant,
@@ -101,6 +109,7 @@ impl Desk {
             begin_at,
             ready: false,
             read: begin_at,
+            followed: Followed::default(),
             recorded: 0,
             recorded_at: Instant::now(),
             open: BTreeMap::new(),
@@ -115,7 +124,7 @@ impl Desk {
     /// Begins where the post stands.
     pub(super) fn begin(&mut self, state: &post::State) {
         let Some(cursor) = state.cursor() else { return };
-        self.read = Position(cursor);
+        (self.read, self.followed) = (Position(cursor), Followed::default());
         self.recorded = cursor;
         self.done.clone_from(state.finished());
         self.ready = true;
@@ -134,6 +143,7 @@ impl Desk {
                 order: kept.trouble.order,
                 at: kept.at,
                 subjects: vec![letter.subject],
+                known: None,
                 tries: 0,
                 attempts: kept.trouble.attempts,
                 sent_by_then: 0,
@@ -157,7 +167,7 @@ impl Desk {
             }
             let Some(batch) = log.batch(self.read)? else { return Ok(false) };
             let view = batch.view();
-            for entry in view.entries().filter(|entry| entry.kind == Kind::Order) {
+            for entry in view.entries_of(Kind::Order) {
                 self.take_up(view.position, &entry);
             }
             self.read = view.end();
@@ -167,14 +177,18 @@ impl Desk {
 
     fn take_up(&mut self, batch: Position, entry: &EntryRef<'_>) {
         let position = entry.position.0;
-        let all = asked_for(codec::name(entry).unwrap_or_default());
+        let Ok(EntityId::Order(order)) = entry.entity() else { return };
+        let (all, known) = match self.followed.read(order, entry) {
+            Meaning::OnItsWay => return,
+            Meaning::Confirmed(known) => (known.subjects(), Some(known)),
+            Meaning::Unknown => (asked_for(codec::name(entry).unwrap_or_default()), None),
+        };
         if all.is_empty() || self.done.contains(&position) {
             return;
         }
         let new =
             |subject: &&Subject| !self.kept.contains(&Letter { position, subject: **subject });
         let subjects: Vec<Subject> = all.iter().filter(new).copied().collect();
-        let Ok(crate::domain::EntityId::Order(order)) = entry.entity() else { return };
         if subjects.is_empty() {
             self.done.insert(position);
             return;
@@ -184,6 +198,7 @@ impl Desk {
             order,
             at: entry.context.now,
             subjects,
+            known,
             tries: 0,
             attempts: 0,
             sent_by_then: 0,
@@ -201,7 +216,8 @@ impl Desk {
         let due = open.chain(waiting).filter(|(_, e)| !e.under_way && e.due <= now);
         let jobs = due.take(most).map(|(key, errand)| {
             errand.under_way = true;
-            Job { key, order: errand.order, subjects: errand.subjects.clone() }
+            let (order, subjects) = (errand.order, errand.subjects.clone());
+            Job { key, order, subjects, known: errand.known.clone() }
         });
         jobs.collect()
     }

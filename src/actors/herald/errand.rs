@@ -2,12 +2,13 @@
 
 use super::{
     Job, Key, Office, OrderId,
+    followed::Found,
     letters::{self, Occasion, Unwritten},
     order_now,
 };
 use crate::{
     actors::{System, order::Order},
-    domain::{Time, post::Subject},
+    domain::post::Subject,
     journal::{
         Position,
         replay::{ReadLog, SharedLog},
@@ -38,14 +39,6 @@ pub(super) struct Carried {
     pub(super) outcomes: Vec<(Subject, Outcome)>,
 }
 
-/// An order as it is now, and which of its events the letters are about.
-struct Found {
-    order: Order,
-    number: u64,
-    at: Time,
-    place: String,
-}
-
 pub(super) async fn carry_out(
     system: Arc<System>,
     office: Arc<Office>,
@@ -53,15 +46,23 @@ pub(super) async fn carry_out(
     log: SharedLog,
     job: Job,
 ) -> Carried {
-    let Job { key, order, subjects } = job;
+    let Job { key, order, subjects, known } = job;
     let within = Duration::from_millis(office.settings.deadline_ms);
     // Once for all letters of the event: whoever is at rest has to be woken for it.
-    let found = find(&system, shard, &*log, key.position(), order);
-    let found = carefully(order, within, found).await.unwrap_or_else(Err);
+    let found = if let Some(known) = known {
+        Ok(known)
+    } else {
+        let found = find(&system, &*log, key.position(), order);
+        carefully(order, within, found).await.unwrap_or_else(Err).map(Arc::new)
+    };
+    let place = format!("{shard}/{}", key.position());
     let mut outcomes = vec![];
     for subject in subjects {
         let sent = match &found {
-            Ok(found) => carefully(order, within, attempt(&system, &office, found, subject)).await,
+            Ok(found) => {
+                let attempt = attempt(&system, &office, found, &place, subject);
+                carefully(order, within, attempt).await
+            }
             Err(why) => Err(why.clone()),
         };
         // What can't be read now may be read later, and is nobody's fault outside.
@@ -89,7 +90,6 @@ async fn carefully<T>(
 
 async fn find(
     system: &Arc<System>,
-    shard: usize,
     log: &dyn ReadLog,
     position: Position,
     order: OrderId,
@@ -98,17 +98,18 @@ async fn find(
     let mut buffer = vec![];
     let entry = log.entry(position, &mut buffer).map_err(|error| error.to_string())?;
     let (number, at) = (entry.sequence, entry.context.now);
-    Ok(Found { order, number, at, place: format!("{shard}/{position}") })
+    Ok(Found { order, number, at })
 }
 
 async fn attempt(
     system: &Arc<System>,
     office: &Office,
     found: &Found,
+    place: &str,
     subject: Subject,
 ) -> Outcome {
-    let Found { order: Order { id, state, .. }, number, at, place } = found;
-    let (number, at, place) = (*number, *at, place.clone());
+    let Found { order: Order { id, state, .. }, number, at } = found;
+    let (number, at, place) = (*number, *at, place.to_owned());
     let occasion = Occasion { order: *id, state, number, place, at };
     match letters::write(&system.keyring, office.link.as_ref(), &occasion, subject) {
         Ok(letter) => match office.mail.send(&letter).await {

@@ -165,6 +165,7 @@ impl<R: Role> Turn<R> {
     }
 
     fn evolve(&mut self, events: Vec<<R::Machine as Machine>::Event>, context: Context) {
+        self.decided.reserve_exact(events.len());
         for event in events {
             self.system.faults.strike(&self.id, Strike::Evolve);
             self.entity.evolve(&event, &context);
@@ -250,7 +251,8 @@ impl<R: Role> Turn<R> {
                     outbox.put_all(parcels);
                 });
             let count = self.decided.len() as u64;
-            self.decided.clear();
+            // Not kept for the next turn: many actors have had their last, and their room is cold.
+            self.decided = vec![];
             self.first_sequence += count;
             if let Err(error) = appended {
                 // Memory is ahead of the log: only a replay is honest now.
@@ -259,7 +261,7 @@ impl<R: Role> Turn<R> {
                 return false;
             }
         }
-        for parcel in self.told.drain(..) {
+        for parcel in std::mem::take(&mut self.told) {
             parcel();
         }
         true

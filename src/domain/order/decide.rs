@@ -16,7 +16,7 @@ pub(super) fn decide(state: &State, command: &Command) -> Decision {
     if state.placement.is_none() {
         return Err(Refusal::UnknownOrder);
     }
-    let in_work = !obligations(state).is_empty();
+    let in_work = owed(state).next().is_some();
     let events = match command {
         Command::Record { step, outcome } => record(state, *step, outcome),
         Command::RecordCommitted if owes(state, Obligation::Commit) => {
@@ -151,13 +151,16 @@ fn record_silence(state: &State, step: Step, outcome: &Outcome) -> Option<Event>
 }
 
 fn owes(state: &State, obligation: Obligation) -> bool {
-    obligations(state).contains(&obligation)
+    owed(state).any(|owed| owed == obligation)
 }
 
-pub(super) fn obligations(state: &State) -> Vec<Obligation> {
-    if state.placement.is_none() {
-        return vec![];
-    }
+/// What is owed, the provider's part first.
+pub(super) fn owed(state: &State) -> impl Iterator<Item = Obligation> + use<> {
+    let all = if state.placement.is_some() { owed_of(state) } else { [None; 3] };
+    all.into_iter().flatten()
+}
+
+fn owed_of(state: &State) -> [Option<Obligation>; 3] {
     let money = match (state.status, state.unknown, state.payment) {
         (Status::Placed, Some(step), _) => Some(Obligation::Ask(step)),
         // Money that came unasked waits for the stock like money that is set aside.
@@ -197,5 +200,5 @@ pub(super) fn obligations(state: &State) -> Vec<Obligation> {
     // The cart's lines must stand with the SKUs before the shopper sees them again.
     let back = matches!(state.stock, Stock::Returned | Stock::Gone);
     let cart = state.reopen.as_ref().filter(|_| back).map(|_| Obligation::Reopen);
-    [money, stock, cart].into_iter().flatten().collect()
+    [money, stock, cart]
 }

@@ -6,6 +6,7 @@
 
 use super::{Event, Milestone, News, State, Status, Stock};
 use crate::domain::{Time, machine::Machine as _};
+use std::borrow::Cow;
 
 /// What the history of an order calls an event; nothing for what is nobody's news.
 pub(super) type Words = &'static [&'static str];
@@ -13,9 +14,9 @@ pub(super) type Words = &'static [&'static str];
 pub(super) fn evolve(state: &mut State, event: &Event, at: Time) {
     state.events = state.events.saturating_add(1);
     for what in happen(state, event, at) {
-        state.note(at, what);
+        state.note(at, *what);
     }
-    if state.obligations().is_empty() {
+    if state.flagged.is_some() && state.obligations().is_empty() {
         state.flagged = None;
     }
 }
@@ -96,9 +97,10 @@ impl Stock {
 
 impl State {
     /// The same again is no news, however often the provider does not answer.
-    pub(super) fn note(&mut self, at: Time, what: &str) {
+    pub(super) fn note(&mut self, at: Time, what: impl Into<Cow<'static, str>>) {
+        let what = what.into();
         if self.timeline.last().is_none_or(|last| last.what != what) {
-            self.timeline.push(Milestone { at, what: what.to_owned() });
+            self.timeline.push(Milestone { at, what });
         }
     }
 

@@ -160,7 +160,7 @@ impl State {
         let (items, reason) = (items.to_vec(), reason.map(str::to_owned));
         let (refunded, stock) = (false, Stock::ReturnOwed);
         self.returns.push(Return { number, at, items, amount, reason, restock, refunded, stock });
-        self.note(at, &format!("return {number} accepted"));
+        self.note(at, format!("return {number} accepted"));
         let items = self.placement().map_or(&[][..], |placement| &placement.items);
         if items.iter().any(|item| self.left_of(&item.sku) > 0) {
             return &[];
@@ -171,7 +171,7 @@ impl State {
 
     pub(super) fn return_refunded(&mut self, at: Time, number: u32) -> Words {
         self.change_return(number, |back| back.refunded = true);
-        self.note(at, &format!("return {number} refunded"));
+        self.note(at, format!("return {number} refunded"));
         if self.status == Status::Returned && self.return_to_refund().is_none() {
             self.payment = Payment::Refunded;
         }
@@ -180,7 +180,7 @@ impl State {
 
     pub(super) fn return_stocked(&mut self, at: Time, number: u32) -> Words {
         self.change_return(number, |back| back.stock = Stock::Returned);
-        self.note(at, &format!("return {number} stocked"));
+        self.note(at, format!("return {number} stocked"));
         &[]
     }
 

@@ -144,5 +144,5 @@ fn stands(run: &Run<State>, status: Status, payment: Payment, owed: &[Obligation
 }
 
 fn history(run: &Run<State>) -> Vec<&str> {
-    run.state.timeline().iter().map(|milestone| milestone.what.as_str()).collect()
+    run.state.timeline().iter().map(|milestone| milestone.what.as_ref()).collect()
 }

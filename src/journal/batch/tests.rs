@@ -1,7 +1,7 @@
 //! What a batch refuses, and that it reads what it writes.
 
 use super::*;
-use crate::domain::{By, CartId, CommandId, Context, EntityId, Time};
+use crate::domain::{By, CartId, CommandId, Context, EntityId, Kind, OrderId, Sku, Time};
 use std::convert::Infallible;
 use uuid::Uuid;
 
@@ -41,6 +41,32 @@ fn a_batch_reads_what_it_writes() {
             (Position(1000).plus(offsets[1]), 2, b"three".as_slice()),
         ]
     );
+}
+
+#[test]
+fn entries_of_a_kind_are_those_of_all_that_have_it() {
+    let mut builder = BatchBuilder::default();
+    let context =
+        Context { now: Time(1), by: By::Admin, command: CommandId(Uuid::nil()), fingerprint: None };
+    let id = Uuid::from_u128(2);
+    let sku = Sku::parse("A").unwrap();
+    let all = [CartId(id).into(), sku.into(), OrderId(id).into(), CartId(id).into()];
+    for (sequence, entity) in (1..).zip::<[EntityId; 4]>(all) {
+        let write = |out: &mut Vec<u8>| {
+            out.resize(out.len() + usize::try_from(sequence).unwrap(), 7);
+            Ok::<(), Infallible>(())
+        };
+        builder.entry(&entity, sequence, 1, &context, write).unwrap();
+    }
+    let bytes = builder.finish(&tail()).unwrap().bytes.to_vec();
+    let batch = Batch::verify(bytes, Position(1000)).unwrap();
+    let view = batch.view();
+    for kind in Kind::ALL {
+        let of_kind: Vec<_> = view.entries_of(kind).collect();
+        let all: Vec<_> = view.entries().filter(|entry| entry.kind == kind).collect();
+        assert_eq!(of_kind, all, "{}", kind.name());
+    }
+    assert_eq!(view.entries_of(Kind::Cart).count(), 2);
 }
 
 #[test]

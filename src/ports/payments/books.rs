@@ -10,6 +10,7 @@ use crate::domain::{Money, OrderId, Time};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -89,7 +90,9 @@ impl Record {
 
 /// The simulator's name for a step: a function of its key, so nothing has to remember it.
 pub(super) fn reference(order: OrderId, step: Step) -> String {
-    format!("sim_{}_{step}", order.0.simple())
+    let mut text = String::with_capacity(64);
+    let _ = write!(text, "sim_{}_{step}", order.0.simple());
+    text
 }
 
 /// The file, open for more lines.

@@ -94,7 +94,7 @@ async fn goes_on_with_pauses(
     assert_eq!(world.disks[0].durable_bytes(), before, "tried again without a pause");
     let order = running.books().order(order).unwrap();
     running.close().await;
-    order.timeline().iter().map(|milestone| milestone.what.clone()).collect()
+    order.timeline().iter().map(|milestone| milestone.what.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

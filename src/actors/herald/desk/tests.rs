@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::{
-    domain::{Machine as _, Sku, order::Event},
+    domain::{
+        CartId, Currency, Locale, Machine as _, Money, Sealed, Sku,
+        order::{Event, Item, Placement},
+        sku::Buyer,
+    },
     journal::{MemoryLog, handmade::Pen},
 };
 use uuid::Uuid;
@@ -15,6 +19,27 @@ fn order(number: u128) -> OrderId {
 
 fn captured() -> Event {
     Event::Captured { reference: "c".to_owned() }
+}
+
+fn sealed(field: u8) -> Sealed {
+    Sealed { key: 1, field, bytes: vec![1].into() }
+}
+
+fn placement(gift: Option<Sealed>) -> Placement {
+    let currency = Currency::parse("USD").unwrap();
+    let (cart, price) = (CartId(Uuid::from_u128(1)), Money { amount_minor: 500, currency });
+    let item = Item { sku: Sku::parse("A").unwrap(), title: "Tee".to_owned(), units: 1, price };
+    Placement {
+        cart,
+        items: vec![item],
+        total: price,
+        email: Buyer(7),
+        contact: sealed(1),
+        gift,
+        payment: sealed(3),
+        until: Time(1_000),
+        locale: Locale::En,
+    }
 }
 
 fn settings() -> Settings {
@@ -86,6 +111,37 @@ fn only_news_is_taken_up_and_an_idle_log_is_worth_no_entry() {
     pen.write(order(1), Event::StockForgotten {}).commit();
     desk.read_ahead(ALL).unwrap();
     assert!(!record(&mut desk, &mut state), "nothing was sent");
+    assert_eq!(desk.behind(), 0);
+}
+
+#[test]
+fn an_order_that_was_read_from_its_beginning_is_written_about_unasked() {
+    let (mut desk, mut pen) = desk(0);
+    let authorised = || Event::Authorised { reference: "a".to_owned() };
+    for (number, gift) in [(1, None), (2, Some(sealed(2)))] {
+        pen.write(order(number), Event::Placed(Box::new(placement(gift)))).commit();
+        pen.write(order(number), authorised());
+        pen.write(order(number), Event::StockCommitted {}).commit();
+    }
+    desk.read_ahead(ALL).unwrap();
+    assert!(desk.start(ALL, Instant::now()).is_empty(), "nothing is confirmed yet");
+    // The third was not read from its beginning.
+    for number in 1..=3 {
+        pen.write(order(number), captured()).commit();
+    }
+    desk.read_ahead(ALL).unwrap();
+    let jobs = desk.start(ALL, Instant::now());
+    let letters = |at: usize| (jobs[at].order, jobs[at].subjects.clone(), jobs[at].known.is_some());
+    assert_eq!(letters(0), (order(1), vec![Subject::Confirmation], true));
+    assert_eq!(letters(1), (order(2), vec![Subject::Confirmation, Subject::Gift], true));
+    assert_eq!(letters(2), (order(3), vec![Subject::Confirmation, Subject::Gift], false));
+    let known = jobs[0].known.as_ref().unwrap();
+    let news = known.order.state.news_of(known.number);
+    assert_eq!(news, Some(crate::domain::order::News::Confirmed));
+    for job in &jobs {
+        finish(&mut desk, job);
+    }
+    assert!(record(&mut desk, &mut begun(0)));
     assert_eq!(desk.behind(), 0);
 }
 
