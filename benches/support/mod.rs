@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "every bench includes this module and none uses all of it")]
 
 pub mod bare;
+pub mod chart;
 pub mod guests;
 pub mod listening;
 pub mod raw;
