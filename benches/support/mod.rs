@@ -32,6 +32,9 @@ use doorbuster::{
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
+/// A SKU without units.
+pub const SOLD_OUT: &str = "SOLD-OUT";
+
 /// How long each figure is measured.
 #[derive(Clone, Copy)]
 pub struct Length {
@@ -118,6 +121,13 @@ impl House {
             let spec = Spec { title, description, ..spec(skus.into_iter()) };
             self.shop.create_product(spec, None).await.expect("a product");
         }
+    }
+
+    /// Lists [`SOLD_OUT`].
+    pub async fn list_sold_out(&self) {
+        let mut spec = spec([SOLD_OUT.to_owned()].into_iter());
+        spec.variants[0].units = 0;
+        self.shop.create_product(spec, None).await.expect("a product");
     }
 
     /// Ends it.

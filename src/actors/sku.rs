@@ -231,6 +231,7 @@ pub fn level(state: &State) -> Level {
         reserved: state.reserved(),
         sold: state.sold(),
         known: state.product().is_some(),
+        offer: state.offer(),
     }
 }
 

@@ -15,7 +15,7 @@ mod evolve;
 mod tests;
 mod vocabulary;
 
-pub use vocabulary::{Change, Command, Event, Refusal, Reserve, Sale, TakeOver};
+pub use vocabulary::{Change, Command, Event, Offer, Refusal, Reserve, Sale, TakeOver};
 
 use super::{
     CartId, Money, OrderId, ProductId, Time,
