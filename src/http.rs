@@ -6,8 +6,9 @@
 //! document says of it, in the words of `schemas`, and `docs` a page to read that; [`problem`] says why
 //! not; [`extract`], `text`, [`auth`], [`etag`] and [`reply`] are the manners of all of them,
 //! [`cached`] and [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what goes
-//! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
-//! HTTP/1.1 or HTTP/2. Invariants: every error that leaves is a problem with a code; whatever a client
+//! around, and `turnstile` the pace at which callers are turned away; [`server`] listens, says so while
+//! the shop opens, and drains; `connection` speaks HTTP/1.1 or HTTP/2.
+//! Invariants: every error that leaves is a problem with a code; whatever a client
 //! can make large or slow has a limit; imports between these parts run one way.
 
 pub mod auth;
@@ -35,13 +36,14 @@ pub mod router;
 mod schemas;
 pub mod server;
 mod text;
+mod turnstile;
 
 pub use middleware::current_request_id;
 pub use operate::install_metrics;
 pub use router::router;
 pub use server::Server;
 
-use self::{cached::Shelf, cors::Origins, live::Frames};
+use self::{cached::Shelf, cors::Origins, live::Frames, turnstile::Turnstile};
 use crate::shop::Shop;
 use axum::http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -89,6 +91,7 @@ struct Inner {
     settings: DoorSettings,
     frames: Frames,
     shelf: Shelf,
+    turnstile: Turnstile,
     /// Requests that are not answered yet.
     under_way: AtomicUsize,
     sockets: AtomicUsize,
@@ -108,6 +111,7 @@ impl Door {
             settings,
             frames: Frames::default(),
             shelf: Shelf::default(),
+            turnstile: Turnstile::default(),
             under_way: AtomicUsize::new(0),
             sockets: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
@@ -132,6 +136,10 @@ impl Door {
 
     fn shelf(&self) -> &Shelf {
         &self.0.shelf
+    }
+
+    fn turnstile(&self) -> &Turnstile {
+        &self.0.turnstile
     }
 
     /// Takes no new work from now on, and ends the sockets.

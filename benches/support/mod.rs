@@ -8,6 +8,7 @@
 
 pub mod bare;
 pub mod chart;
+pub mod crowd;
 pub mod guests;
 pub mod listening;
 pub mod raw;
