@@ -7,10 +7,11 @@
 //! not; [`extract`], `text`, [`auth`], [`etag`] and [`reply`] are the manners of all of them,
 //! [`cached`] and [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what goes
 //! around, and `turnstile` the pace at which callers are turned away; [`server`] listens, says so while
-//! the shop opens, and drains; `connection` speaks HTTP/1.1 or HTTP/2.
-//! Invariants: every error that leaves is a problem with a code; whatever a client
+//! the shop opens, and drains; `connection` speaks HTTP/1.1 or HTTP/2, with `patience`, to as many as
+//! `addresses` lets in. Invariants: every error that leaves is a problem with a code; whatever a client
 //! can make large or slow has a limit; imports between these parts run one way.
 
+mod addresses;
 pub mod auth;
 pub mod cached;
 pub mod cart;
@@ -28,6 +29,7 @@ mod openapi;
 mod opening;
 pub mod operate;
 pub mod orders;
+mod patience;
 pub mod problem;
 pub mod products;
 pub mod reply;
