@@ -10,6 +10,7 @@
     reason = "a test that meets what it does not expect should fail there"
 )]
 
+mod abuse;
 mod app;
 mod backup;
 mod caching;
@@ -28,6 +29,7 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod program;
 mod returns;
 mod room;
 mod shelves;
