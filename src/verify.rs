@@ -12,6 +12,7 @@ mod claims;
 mod derived;
 mod money;
 mod orders;
+mod people;
 mod replay;
 mod report;
 mod returns;
@@ -87,7 +88,7 @@ pub fn check(folder: &Path, progress: &dyn Fn(u64, u64)) -> Result<Report, Error
     let mut report = Report::new(&store);
     let state = State::copy(&store, &mut report.notes)?;
     let mut twin = state.as_ref().map(|state| Twin::new(state, &store)).transpose()?;
-    let (mut books, mut facts) = (Books::default(), Facts::default());
+    let (mut books, mut facts) = (Books::of(&store)?, Facts::default());
     let mut derived = Findings::default();
     for round in 0..rounds {
         let state_store = state.as_ref().map(State::store);

@@ -6,7 +6,7 @@ use super::{
     demo::{self, Brought},
     fail, log,
     room::Room,
-    settings::Settings,
+    settings::{self, Settings},
 };
 use crate::{
     actors,
@@ -35,6 +35,8 @@ enum Error {
     Listen { address: SocketAddr, source: io::Error },
     #[error("{path}: {source}", path = path.display())]
     Token { path: std::path::PathBuf, source: io::Error },
+    #[error("{} holds no admin token; delete it, and the next start makes one", .0.display())]
+    Damaged(std::path::PathBuf),
     #[error("no entropy from the system: {0}")]
     Entropy(getrandom::Error),
     #[error("the demo catalogue could not be made: {0}; start with --demo false")]
@@ -139,8 +141,8 @@ fn admin_token(settings: &Settings) -> Result<(String, String), Error> {
     }
     let path = Layout(settings.store.clone()).admin_token();
     let token = match fs::read_to_string(&path) {
-        Ok(token) if !token.trim().is_empty() => token.trim().to_owned(),
-        Ok(_) => make_token(&path)?,
+        Ok(token) if token.trim().is_empty() => make_token(&path)?,
+        Ok(token) => settings::token(token.trim()).ok_or_else(|| Error::Damaged(path.clone()))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => make_token(&path)?,
         Err(source) => return Err(Error::Token { path, source }),
     };
@@ -159,7 +161,9 @@ fn make_token(path: &Path) -> Result<String, Error> {
             .mode(0o600)
             .open(path)?;
         writeln!(file, "{token}")?;
-        file.sync_all()
+        file.sync_all()?;
+        // Its name, too: what somebody was told to read must be there after a loss of power.
+        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
     };
     write().map_err(|source| Error::Token { path: path.to_owned(), source })?;
     Ok(token)

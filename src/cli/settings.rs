@@ -172,10 +172,6 @@ impl Settings {
 
     fn read(values: Values) -> Result<Settings, Error> {
         const DAY_MS: u64 = 86_400_000;
-        let token = |text: &str| {
-            let plain = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
-            plain.then(|| text.to_owned())
-        };
         let address = "an address such as 127.0.0.1:8080";
         let boolean = "true or false";
         let filter = |text: &str| tracing_subscriber::EnvFilter::try_new(text).ok();
@@ -244,6 +240,12 @@ impl fmt::Display for Settings {
         }
         Ok(())
     }
+}
+
+/// An admin token, if it is one that can be sent and is not guessed.
+pub(super) fn token(text: &str) -> Option<String> {
+    let plain = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    plain.then(|| text.to_owned())
 }
 
 fn quoted(value: impl fmt::Display) -> String {

@@ -20,6 +20,7 @@ mod builder;
 mod tests;
 
 use super::{EntryRef, Hash, Position, Tail, cut, entry};
+use crate::domain::Time;
 
 pub use builder::{BatchBuilder, Framed, TooLarge, epoch};
 
@@ -102,15 +103,24 @@ impl<'a> BatchRef<'a> {
     /// # Errors
     /// The first thing that does not check.
     pub fn verify(bytes: &'a [u8], position: Position) -> Result<BatchRef<'a>, Flaw> {
+        Self::verify_dated(bytes, position).map(|(batch, _)| batch)
+    }
+
+    /// As [`BatchRef::verify`], with the latest instant in an entry, which costs nothing there.
+    pub(super) fn verify_dated(
+        bytes: &'a [u8],
+        position: Position,
+    ) -> Result<(BatchRef<'a>, Option<Time>), Flaw> {
         let (batch, crc_found) = Self::header(bytes, position)?;
         if crc(batch.bytes) != Some(crc_found) {
             return Err(Flaw::Crc);
         }
-        let mut body = batch.body();
+        let (mut body, mut last_at) = (batch.body(), None);
         for _ in 0..batch.entries {
-            (_, body) = EntryRef::parse(body, position)?;
+            let (entry, rest) = EntryRef::parse(body, position)?;
+            (body, last_at) = (rest, last_at.max(Some(entry.context.now)));
         }
-        if body.is_empty() { Ok(batch) } else { Err(Flaw::Count) }
+        if body.is_empty() { Ok((batch, last_at)) } else { Err(Flaw::Count) }
     }
 
     /// Only what the header says: whose place it is and how long it is.

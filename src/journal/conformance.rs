@@ -141,6 +141,7 @@ pub(super) fn a_scan_can_begin_at_any_boundary(bench: &mut impl Bench) {
     assert_eq!(opened.from, None);
     let opened = bench.open_from(end.next, &mut |_| Ok(())).unwrap().1;
     assert_eq!(opened.from, Some(end));
+    assert_eq!(opened.last_at, Some(Time(1)), "also of entries that nobody was shown");
 }
 
 pub(super) fn a_visitor_can_refuse_a_batch(bench: &mut impl Bench) {

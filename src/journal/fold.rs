@@ -11,7 +11,7 @@ use super::{
     replay::ReadLog,
     snapshot::{self, Change, Loader, Stamp},
 };
-use crate::domain::{EntityId, Time};
+use crate::domain::EntityId;
 use foldhash::fast::RandomState;
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -53,8 +53,6 @@ pub struct Fold {
     pub index: TailIndex,
     /// How many entries were folded.
     pub entries: u64,
-    /// The latest instant in an entry.
-    pub last_at: Option<Time>,
 }
 
 impl Fold {
@@ -70,7 +68,6 @@ impl Fold {
     pub fn apply(&mut self, store: &dyn StateStore, entry: &EntryRef<'_>) -> Result<(), Error> {
         let id = entry.entity().map_err(entity::Error::from)?;
         self.entries += 1;
-        self.last_at = self.last_at.max(Some(entry.context.now));
         self.index.entry(id.clone()).or_default().push(entry.position);
         if self.broken.contains_key(&id) {
             return Ok(());

@@ -14,6 +14,8 @@ use std::{
 /// The layout's version today.
 const FORMAT: u32 = 1;
 
+const KEY_BYTES: u64 = 32;
+
 const PAYMENTS: &str = "payments.jsonl";
 
 /// Most shards of one store.
@@ -33,6 +35,9 @@ pub struct About {
     /// All of its logs have been made: one that is missing has been lost.
     #[serde(default)]
     pub opened: bool,
+    /// Keys that the key file had at the last start, at least.
+    #[serde(default)]
+    pub keys: u64,
 }
 
 /// Why a store's own description is of no use.
@@ -55,6 +60,19 @@ pub enum Error {
          new log in its place would lose what was sold", .0.display()
     )]
     LogMissing(PathBuf),
+    /// The key file has lost its end.
+    #[error(
+        "{} ends behind key {found}, but {made} keys were made: what was sealed under the others \
+         is lost without them; restore it from a copy", path.display()
+    )]
+    KeysLost {
+        /// The key file.
+        path: PathBuf,
+        /// How many are in it.
+        found: u64,
+        /// How many there were.
+        made: u64,
+    },
     /// It can't be read or written.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -172,7 +190,8 @@ impl Layout {
         if self.log(0).exists() {
             return Err(Error::Missing(path));
         }
-        let about = About { format: FORMAT, shards: shards.clamp(1, MAX_SHARDS), opened: false };
+        let about =
+            About { format: FORMAT, shards: shards.clamp(1, MAX_SHARDS), opened: false, keys: 0 };
         disk::create_folder(&self.0)?;
         self.write(&about)?;
         Ok(about)
@@ -183,7 +202,27 @@ impl Layout {
     /// # Errors
     /// It can't be written.
     pub fn note_opened(&self, about: About) -> Result<(), Error> {
-        if about.opened { Ok(()) } else { self.write(&About { opened: true, ..about }) }
+        let keys = self.keys_made()?.max(about.keys);
+        let noted = About { opened: true, keys, ..about };
+        if noted == about { Ok(()) } else { self.write(&noted) }
+    }
+
+    fn keys_made(&self) -> Result<u64, Failure> {
+        let path = self.keys();
+        match fs::metadata(&path) {
+            Ok(file) => Ok(file.len() / KEY_BYTES),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(source) => Err(Failure::new("measuring", &path, source)),
+        }
+    }
+
+    /// Refuses a key file that has lost its end: new keys would get the numbers of lost ones.
+    ///
+    /// # Errors
+    /// It is shorter than it was, or out of reach.
+    pub fn check_keys(&self, about: About) -> Result<(), Error> {
+        let (found, made) = (self.keys_made()?, about.keys);
+        if found < made { Err(Error::KeysLost { path: self.keys(), found, made }) } else { Ok(()) }
     }
 
     /// Refuses a store that has lost a log: an empty one in its place would pass as new.
@@ -227,10 +266,27 @@ mod tests {
         let layout = Layout(folder.path().join("a/store"));
         assert_eq!(layout.read().unwrap(), None);
         let made = layout.make(3).unwrap();
-        assert_eq!(made, About { format: FORMAT, shards: 3, opened: false });
+        assert_eq!(made, About { format: FORMAT, shards: 3, opened: false, keys: 0 });
         assert_eq!(layout.read().unwrap(), Some(made));
         layout.note_opened(made).unwrap();
         assert_eq!(layout.read().unwrap(), Some(About { opened: true, ..made }));
+    }
+
+    #[test]
+    fn a_key_file_that_has_lost_its_end_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout(folder.path().to_owned());
+        let made = layout.make(1).unwrap();
+        fs::write(layout.keys(), [7; 64]).unwrap();
+        layout.note_opened(made).unwrap();
+        let about = layout.read().unwrap().unwrap();
+        assert_eq!(about.keys, 2);
+        layout.check_keys(about).unwrap();
+        fs::write(layout.keys(), [7; 63]).unwrap();
+        let why = layout.check_keys(about).unwrap_err().to_string();
+        assert!(why.contains("keys ends behind key 1, but 2 keys were made"), "{why}");
+        layout.note_opened(about).unwrap();
+        assert_eq!(layout.read().unwrap(), Some(about), "it is noted once and for all");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! is durable there. Dispatch is static: the methods run once per batch.
 
 use super::{Batch, BatchRef, EntryRef, Flaw, Position, Tail, batch::TooLarge};
+use crate::domain::Time;
 use std::{io, path::PathBuf};
 
 /// One shard's log, held by its only writer.
@@ -70,6 +71,8 @@ pub struct Opened {
     /// ends there, so that what was derived up to there belongs to another history. A log that
     /// ends before it is refused.
     pub from: Option<Tail>,
+    /// The latest instant in any entry, those that are not visited included.
+    pub last_at: Option<Time>,
     /// What the mark said.
     pub mark: Mark,
     /// Bytes of valid batches beyond the mark; an open writes and syncs them again.

@@ -9,6 +9,7 @@ use super::{
     BatchRef, Error, Flaw, MAX_BATCH_BYTES, Mark, Opened, Position, Tail, Visit,
     batch::{HEADER_BYTES, MAGIC},
 };
+use crate::domain::Time;
 use std::path::Path;
 
 /// What a mark's bytes said.
@@ -48,6 +49,7 @@ impl Stop {
 /// One walk from the log's beginning to its end.
 pub(super) struct Scan<'s> {
     tail: Tail,
+    last_at: Option<Time>,
     mark: MarkRead,
     mark_passed: bool,
     from: Position,
@@ -57,7 +59,8 @@ pub(super) struct Scan<'s> {
 
 impl<'s> Scan<'s> {
     pub(super) fn new(mark: MarkRead, from: Position, visit: &'s mut Visit<'s>) -> Scan<'s> {
-        Scan { tail: Tail::default(), mark, mark_passed: false, from, found: None, visit }
+        let tail = Tail::default();
+        Scan { tail, last_at: None, mark, mark_passed: false, from, found: None, visit }
     }
 
     /// Where the good part ends.
@@ -80,7 +83,8 @@ impl<'s> Scan<'s> {
 
     fn step(&mut self, rest: &[u8]) -> Result<usize, Stop> {
         self.boundary()?;
-        let batch = BatchRef::verify(rest, self.tail.next).map_err(|flaw| match flaw {
+        let verified = BatchRef::verify_dated(rest, self.tail.next);
+        let (batch, last_at) = verified.map_err(|flaw| match flaw {
             // Its checksum is right: no crash wrote this.
             Flaw::Count | Flaw::Entry(_) => Stop::Corrupt(flaw.to_string()),
             Flaw::Version(found) => Stop::Version(found),
@@ -98,6 +102,7 @@ impl<'s> Scan<'s> {
             (self.visit)(&batch).map_err(Stop::Corrupt)?;
         }
         self.tail = next;
+        self.last_at = self.last_at.max(last_at);
         Ok(batch.bytes().len())
     }
 
@@ -143,7 +148,8 @@ impl<'s> Scan<'s> {
             Mark::None | Mark::Unreadable => 0,
         };
         let torn_bytes = self.torn_bytes(rest, flaw, nonzero_beyond)?;
-        Ok(Opened { tail: self.tail, from: self.found, mark, unmarked_bytes, torn_bytes })
+        let Scan { tail, last_at, found: from, .. } = *self;
+        Ok(Opened { tail, from, last_at, mark, unmarked_bytes, torn_bytes })
     }
 
     /// Up to the last byte of a torn batch, 0 for a clean end.

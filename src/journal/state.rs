@@ -73,7 +73,10 @@ pub enum Error {
     #[error("{} is in use by another process; stop it first", .0.display())]
     Locked(PathBuf),
     /// What the store underneath says.
-    #[error("the state store failed; stop, delete its folder and start again: {0}")]
+    #[error(
+        "the state store failed; it is derived, so stop, delete the folder `state` of the store, \
+         and start again: {0}"
+    )]
     Store(#[from] sled::Error),
     /// A file can't be read or written.
     #[error(transparent)]

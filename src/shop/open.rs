@@ -100,6 +100,25 @@ pub enum Error {
     Mail(#[from] ports::mail::smtp::OpenError),
 }
 
+impl Error {
+    /// Whether only the derived state is damaged.
+    fn is_of_state(&self) -> bool {
+        match self {
+            Error::State(error) => error.is_damage(),
+            Error::Tree(error) => error.is_of_state(),
+            Error::Io { .. }
+            | Error::Layout(_)
+            | Error::Log(_)
+            | Error::File(_)
+            | Error::Keys(_)
+            | Error::Secret(_)
+            | Error::Views(_)
+            | Error::Payments(_)
+            | Error::Mail(_) => false,
+        }
+    }
+}
+
 /// An open shop and what ends it.
 pub struct Opened {
     /// The shop.
@@ -162,6 +181,23 @@ pub async fn open_with(
     clock: Arc<dyn Clock>,
     on_fatal: Arc<dyn Fn(&journal::Error) + Send + Sync>,
 ) -> Result<Opened, Error> {
+    let first = try_open(folder, options.clone(), clock.clone(), on_fatal.clone()).await;
+    let Err(error) = first else { return first };
+    if !error.is_of_state() {
+        return Err(error);
+    }
+    tracing::warn!(%error, "the derived state is damaged; it is deleted and built anew");
+    let state = Layout(folder.to_owned()).state();
+    std::fs::remove_dir_all(&state).map_err(|source| Error::Io { path: state, source })?;
+    try_open(folder, options, clock, on_fatal).await
+}
+
+async fn try_open(
+    folder: &Path,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    on_fatal: Arc<dyn Fn(&journal::Error) + Send + Sync>,
+) -> Result<Opened, Error> {
     let layout = Layout(folder.to_owned());
     let about = match layout.read()? {
         Some(about) => about,
@@ -175,6 +211,7 @@ pub async fn open_with(
             }
         }
     }
+    layout.check_keys(about)?;
     let mailer = mail::route(&layout, &options.mail)?;
     let secret = Secret::open(&layout.secret())?;
     let keyring = Keyring::open(&layout.keys())?;

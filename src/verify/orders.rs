@@ -4,10 +4,12 @@
 //! them once, and an ended one has neither, or still owes it.
 
 use super::{
+    people::People,
     replay::Facts,
     report::{Findings, Report},
     returns::{Return, gives_back, money},
     stock::Stock,
+    store::{Error, Store},
 };
 use crate::{
     domain::{EntityId, Kind, Money, OrderId, Sku, machine, order::Event, sku},
@@ -23,6 +25,7 @@ pub(super) struct Books {
     pub(super) orders: HashMap<OrderId, Order>,
     names: Vec<Sku>,
     numbers: HashMap<Sku, u32>,
+    people: People,
 }
 
 /// One order.
@@ -50,6 +53,11 @@ pub(super) struct Item {
 }
 
 impl Books {
+    /// Empty books of `store`.
+    pub(super) fn of(store: &Store) -> Result<Books, Error> {
+        Ok(Books { people: People::of(store)?, ..Books::default() })
+    }
+
     pub(super) fn batch(&mut self, shard: usize, batch: &BatchRef<'_>, findings: &mut Findings) {
         for entry in batch.entries() {
             // What does not decode was named by the replay.
@@ -105,6 +113,7 @@ impl Books {
             );
         };
         if let Event::Placed(placement) = &event {
+            self.people.check(placement, &mut ill);
             let items = placement.items.iter().map(|item| Item {
                 sku: self.number(&item.sku),
                 units: item.units,

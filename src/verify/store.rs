@@ -51,6 +51,9 @@ pub enum Error {
     /// A view of the copy failed.
     #[error(transparent)]
     View(#[from] views::Error),
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] journal::keyring::Error),
     /// The payment simulator's books.
     #[error(transparent)]
     Books(#[from] books::Error),
@@ -74,6 +77,7 @@ impl Store {
         let layout = Layout(folder.to_owned());
         let about = layout.read()?.ok_or_else(|| Error::Missing(folder.to_owned()))?;
         layout.check_logs(about)?;
+        layout.check_keys(about)?;
         let checkpoint = Checkpoint::in_file(&layout.checkpoint())?;
         Ok(Store { layout, checkpoint, shards: about.shards })
     }

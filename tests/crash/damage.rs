@@ -20,7 +20,7 @@ use std::{
 use tempfile::TempDir;
 
 /// A store in which people have shopped, stopped in good order.
-async fn used(shards: &str) -> (TempDir, Vec<Told>) {
+pub(crate) async fn used(shards: &str) -> (TempDir, Vec<Told>) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::must_start(folder.path(), &["--shards", shards]);
     stock_up(&mut server.client()).await.unwrap();
@@ -59,7 +59,7 @@ fn is_refused_by_name(store: &Path, segment: &Path, what: &str) {
     }
 }
 
-fn flip(path: &Path, at: u64) {
+pub(crate) fn flip(path: &Path, at: u64) {
     let file = fs::File::options().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).unwrap();
@@ -95,7 +95,7 @@ async fn rot_and_loss_below_the_mark_are_refused_by_name() {
 }
 
 /// All that a client can read of the shop.
-async fn answers(client: &mut Client, orders: &[Told]) -> Vec<Value> {
+pub(crate) async fn answers(client: &mut Client, orders: &[Told]) -> Vec<Value> {
     let mut answers = vec![];
     for told in orders {
         answers.push(find(client, told).await);

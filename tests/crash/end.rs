@@ -63,10 +63,11 @@ impl Disk {
         mount.is_ok_and(|status| status.success()).then(|| Disk(at.to_owned()))
     }
 
-    fn resize(&self, megabytes: u32) {
-        let option = format!("remount,size={megabytes}m");
-        let resized = Command::new("mount").args(["-o", &option]).arg(&self.0).status();
-        assert!(resized.unwrap().success());
+    /// Mounts it again with other options.
+    pub(crate) fn change(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let changed = Command::new("mount").args(["-o", &options]).arg(&self.0).status();
+        assert!(changed.unwrap().success());
     }
 }
 
@@ -79,17 +80,9 @@ impl Drop for Disk {
 /// One segment fits, and what belongs to it, but never a second.
 const TIGHT_MB: u32 = 120;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_room_it_ends_without_a_false_answer_and_opens_when_there_is_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(folder.path(), TIGHT_MB) else {
-        println!("skipped: a full disk; it takes root and mount");
-        return;
-    };
-    let store = folder.path().join("store");
-    let mut server = Server::must_start(&store, &[]);
-    let mut client = server.client();
-    let mut told = vec![];
+/// Makes products until nobody answers any more; those that were told of.
+pub(crate) async fn fill(server: &Server) -> Vec<String> {
+    let (mut client, mut told) = (server.client(), vec![]);
     for n in 0..2_000 {
         let price = json!({"amount_minor": 100, "currency": "USD"});
         let sku = format!("BULK-{n}");
@@ -105,11 +98,20 @@ async fn without_room_it_ends_without_a_false_answer_and_opens_when_there_is_roo
             Err(_) => break,
         }
     }
-    let ended = server.ended(Duration::from_secs(15));
-    assert!(ended.is_some_and(|code| code > 0), "it ends by itself: {ended:?}");
+    told
+}
+
+/// It has ended by itself, said why and what to do, and had worked before.
+pub(crate) fn has_run_out_of_room(mut server: Server, told: &[String]) {
+    let words = server.says("the log can't be written: mend the disk and start again");
+    assert!(words.contains("No space left on device"), "{words}");
+    assert!(words.contains("/log/0/"), "it says where: {words}");
+    assert_eq!(server.ended(Duration::from_secs(15)), Some(2), "{words}");
     assert!(told.len() > 100, "it worked while there was room: {} products", told.len());
-    disk.resize(TIGHT_MB * 5);
-    let server = Server::must_start(&store, &[]);
+}
+
+/// All that was told is there, and it sells on.
+pub(crate) async fn has_kept(server: Server, store: &Path, told: &[String]) {
     let mut client = server.client();
     for id in told {
         let found = client.get(&format!("/api/products/{id}"), &[]).await.unwrap();
@@ -117,5 +119,20 @@ async fn without_room_it_ends_without_a_false_answer_and_opens_when_there_is_roo
     }
     stock_up(&mut client).await.unwrap();
     server.end();
-    balances(&store);
+    balances(store);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_it_ends_without_a_false_answer_and_opens_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(folder.path(), TIGHT_MB) else {
+        println!("skipped: a full disk; it takes root and mount");
+        return;
+    };
+    let store = folder.path().join("store");
+    let server = Server::must_start(&store, &[]);
+    let told = fill(&server).await;
+    has_run_out_of_room(server, &told);
+    disk.change(&format!("size={}m", TIGHT_MB * 5));
+    has_kept(Server::must_start(&store, &[]), &store, &told).await;
 }

@@ -69,11 +69,11 @@ impl History {
     }
 }
 
-fn header(name: HeaderName, value: &str) -> (HeaderName, HeaderValue) {
+pub(crate) fn header(name: HeaderName, value: &str) -> (HeaderName, HeaderValue) {
     (name, HeaderValue::from_str(value).unwrap())
 }
 
-fn body(value: &Value) -> Bytes {
+pub(crate) fn body(value: &Value) -> Bytes {
     Bytes::from(value.to_string())
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn value(answer: &Answer) -> Value {
     answer.json().unwrap()
 }
 
-fn code(answer: &Answer) -> String {
+pub(crate) fn code(answer: &Answer) -> String {
     value(answer)["code"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -168,7 +168,7 @@ async fn refused(answer: &Answer) -> Result<(), Error> {
     Ok(())
 }
 
-fn reserved_until(answer: &Answer) -> Time {
+pub(crate) fn reserved_until(answer: &Answer) -> Time {
     let until = value(answer)["items"][0]["reserved_until"].clone();
     serde_json::from_value(until).unwrap()
 }
@@ -226,8 +226,17 @@ pub(crate) async fn is_the_same(client: &mut Client, told: &Told) {
 
 /// The order as it is now; it must be there, and be what was told.
 pub(crate) async fn find(client: &mut Client, told: &Told) -> Value {
+    let order = look(client, told).await.unwrap();
+    order.unwrap_or_else(|| panic!("{} is out of reach", told.id))
+}
+
+/// As [`find`], where the process may be gone, or going: `None`.
+pub(crate) async fn look(client: &mut Client, told: &Told) -> Result<Option<Value>, Error> {
     let headers = [header(ORDER_TOKEN, &told.token)];
-    let answer = client.get(&format!("/api/orders/{}", told.id), &headers).await.unwrap();
+    let answer = client.get(&format!("/api/orders/{}", told.id), &headers).await?;
+    if answer.status == 503 {
+        return Ok(None);
+    }
     assert_eq!(answer.status, 200, "{} is lost: {answer:?}", told.id);
     let order = value(&answer);
     assert_eq!((&order["id"], &order["total"]), (&json!(told.id), &told.total));
@@ -235,7 +244,7 @@ pub(crate) async fn find(client: &mut Client, told: &Told) -> Value {
     let status = order["status"].as_str().unwrap();
     let wanted = if told.sent.payment == "tok_decline" { "declined" } else { "confirmed" };
     assert!(status == "placed" || status == wanted, "{} is {status}", told.id);
-    order
+    Ok(Some(order))
 }
 
 /// The reservation stands, unless its deadline has come meanwhile.

@@ -7,7 +7,8 @@ use crate::{
         still_holds, stock_up,
     },
     late::{self, Life},
-    server::{Server, balances, start_and_kill},
+    rounds,
+    server::{Server, balances, serve, start_and_kill},
 };
 use doorbuster::{domain::Time, load::Client, ports::clock::pause};
 use serde_json::Value;
@@ -18,10 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-const KILLS: u64 = 25;
-
-/// After those it ends in good order once, and is killed again: a checkpoint to start from.
-const ROUNDS: u64 = KILLS + 4;
+/// After so many rounds it ends in good order once: a checkpoint to start from.
+const END_EVERY: u64 = 25;
 
 const SHOPPERS: u64 = 8;
 
@@ -135,7 +134,7 @@ fn live_for(told: &crate::history::Reserved, sku: &str, instant: Time) -> bool {
 }
 
 /// Captured orders and how often, from the provider's own file.
-fn charges(store: &Path) -> BTreeMap<String, u32> {
+pub(crate) fn charges(store: &Path) -> BTreeMap<String, u32> {
     let mut charges = BTreeMap::new();
     for line in fs::read_to_string(store.join("payments.jsonl")).unwrap().lines() {
         let line: Value = serde_json::from_str(line).unwrap();
@@ -147,18 +146,18 @@ fn charges(store: &Path) -> BTreeMap<String, u32> {
 }
 
 async fn killed_again_and_again(shards: &str) {
-    let mut dice = Dice::throw();
+    let (mut dice, rounds) = (Dice::throw(), rounds(29));
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
     let mut sale = Sale::default();
     let mut known = 0;
-    for round in 0..ROUNDS {
+    for round in 1..=rounds {
         let server = sale.start(&store, shards);
         sale.look_back_if_any(&server, known, &mut dice).await;
         known = sale.history.orders.len();
         let shoppers = sale.rush(&server, &mut dice).await;
         pause(Duration::from_millis(100 + dice.below(600))).await;
-        if round == KILLS {
+        if round % END_EVERY == 0 {
             server.end();
         } else {
             server.kill();
@@ -168,7 +167,8 @@ async fn killed_again_and_again(shards: &str) {
         }
         if dice.below(4) == 0 {
             sale.lives.push(Life { began: now(), ready: None });
-            start_and_kill(&store, &[], Duration::from_millis(dice.below(60)));
+            let after = Duration::from_millis(dice.below(60));
+            start_and_kill(serve(&store, &[]), after);
         }
     }
     let server = sale.start(&store, shards);
@@ -190,7 +190,8 @@ async fn killed_again_and_again(shards: &str) {
     let confirmed = ends.iter().filter(|(_, end)| is_confirmed(end));
     let once: BTreeMap<String, u32> = confirmed.map(|(id, _)| (id.clone(), 1)).collect();
     assert_eq!(charges(&store), once, "one charge for each confirmed order, none for others");
-    report(shards, &sale, &ends, &late::expiries(&store, &sale.lives));
+    let kills = rounds - rounds / END_EVERY;
+    report(shards, kills, &sale, &ends, &late::expiries(&store, &sale.lives));
 }
 
 impl Sale {
@@ -201,14 +202,19 @@ impl Sale {
     }
 }
 
-fn report(shards: &str, sale: &Sale, ends: &BTreeMap<String, (String, Told)>, late: &late::Late) {
+fn report(
+    shards: &str,
+    kills: u64,
+    sale: &Sale,
+    ends: &BTreeMap<String, (String, Told)>,
+    late: &late::Late,
+) {
     let confirmed = ends.values().filter(|(status, _)| status == "confirmed").count();
     let slowest = sale.ready_after.iter().max().unwrap();
     println!(
-        "{shards} shard(s), {} kills: {} orders told, {confirmed} confirmed, {} refused; \
+        "{shards} shard(s), {kills} kills: {} orders told, {confirmed} confirmed, {} refused; \
          ready after {slowest:?} at most; {} reservations ended late by {} ms in the median, \
          {} ms at most",
-        ROUNDS - 1,
         ends.len(),
         sale.history.refused,
         late.count,

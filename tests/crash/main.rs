@@ -12,13 +12,23 @@
 )]
 
 mod backup;
+mod clock;
 mod damage;
+mod disks;
 mod end;
 mod history;
 mod kills;
 mod late;
+mod linear;
+mod losses;
+mod market;
 mod opening;
+mod power;
+mod rot;
 mod server;
+mod shim;
+mod sockets;
+mod traced;
 
 /// Splitmix64: all the randomness a test needs, from a seed it can print.
 #[derive(Clone, Debug)]
@@ -40,7 +50,14 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
+    /// Less than `most`.
     fn below(&mut self, most: u64) -> u64 {
         self.next() % most
     }
+}
+
+/// How often a test does what it does: `short` times, or `DOORBUSTER_ROUNDS` times in a long run.
+fn rounds(short: u64) -> u64 {
+    let given = std::env::var("DOORBUSTER_ROUNDS").ok();
+    given.map_or(short, |rounds| rounds.parse().expect("DOORBUSTER_ROUNDS is a number"))
 }

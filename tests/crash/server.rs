@@ -8,6 +8,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,8 @@ pub(crate) fn doorbuster<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> 
     command
 }
 
-fn serve(store: &Path, flags: &[&str]) -> Command {
+/// To be run by [`Server::run`], perhaps with more around it.
+pub(crate) fn serve(store: &Path, flags: &[&str]) -> Command {
     let mut command = doorbuster(["serve", "--listen", "127.0.0.1:0", "--demo", "false"]);
     command.args(["--admin-token", ADMIN, "--log", "warn", "--store"]).arg(store).args(flags);
     command
@@ -35,6 +37,8 @@ pub(crate) struct Server {
     child: Child,
     /// Open as long as the process, so that its last words have a reader.
     _stdout: BufReader<ChildStdout>,
+    /// What it has written to its standard error.
+    words: Arc<Mutex<String>>,
     pub(crate) target: Target,
     /// From its start until it listened to requests.
     pub(crate) ready_after: Duration,
@@ -43,8 +47,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and waits until it answers; what it wrote when it does not.
     pub(crate) fn start(store: &Path, flags: &[&str]) -> Result<Server, Output> {
+        Server::run(serve(store, flags))
+    }
+
+    pub(crate) fn run(mut command: Command) -> Result<Server, Output> {
         let begun = Instant::now();
-        let mut command = serve(store, flags);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -55,9 +62,48 @@ impl Server {
         };
         let target = Target::parse(url).unwrap();
         // Warnings go by; a full pipe would stop the process.
-        let mut stderr = child.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
-        Ok(Server { child, _stdout: stdout, target, ready_after: begun.elapsed() })
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let words = Arc::<Mutex<String>>::default();
+        let heard = words.clone();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                heard.lock().unwrap().extend([&*line, "\n"]);
+            }
+        });
+        Ok(Server { child, _stdout: stdout, words, target, ready_after: begun.elapsed() })
+    }
+
+    /// What it has written to its standard error, once that holds `wanted`; panics when it never
+    /// does.
+    pub(crate) fn says(&self, wanted: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let words = self.words.lock().unwrap().clone();
+            if words.contains(wanted) {
+                return words;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "no `{wanted}` in:\n{words}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap()
+    }
+
+    /// SIGSTOP: it stands still wherever it is.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
     }
 
     pub(crate) fn must_start(store: &Path, flags: &[&str]) -> Server {
@@ -75,8 +121,7 @@ impl Server {
     }
 
     pub(crate) fn ask_to_end(&self) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
     }
 
     /// How it ended, at the latest after `most`.
@@ -110,8 +155,7 @@ impl Drop for Server {
 }
 
 /// Starts a process and kills it before anybody heard of it.
-pub(crate) fn start_and_kill(store: &Path, flags: &[&str], after: Duration) {
-    let mut command = serve(store, flags);
+pub(crate) fn start_and_kill(mut command: Command, after: Duration) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(after);
     child.kill().unwrap();

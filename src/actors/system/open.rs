@@ -60,6 +60,22 @@ pub enum Error {
     Start(String),
 }
 
+impl Error {
+    /// Whether only the derived state is damaged, which can be deleted and built anew.
+    #[must_use]
+    pub fn is_of_state(&self) -> bool {
+        match self {
+            Error::State(error) => error.is_damage(),
+            Error::Snapshot(_) | Error::Fold(fold::Error::Snapshot(_)) => true,
+            Error::Fold(fold::Error::Log(_) | fold::Error::Entity(_))
+            | Error::Log(_)
+            | Error::Clock(_)
+            | Error::Misrouted { .. }
+            | Error::Start(_) => false,
+        }
+    }
+}
+
 /// What a shop is made of.
 pub struct Ingredients {
     /// What an operator may set.
@@ -117,11 +133,16 @@ impl<L: ShardLog> Opening<L> {
         let known = self.ingredients.checkpoint.as_ref().and_then(|known| known.shards.get(shard));
         let from = known.copied().unwrap_or(fold::START);
         let store = self.ingredients.store.clone();
-        let mut fold = Fold::default();
-        let (log, opened) = open(from.position, &mut |batch| {
-            let apply = |entry| fold.apply(&*store, &entry).map_err(|error| error.to_string());
-            batch.entries().try_for_each(apply)
-        })?;
+        let (mut fold, mut failed) = (Fold::default(), None);
+        let opened = open(from.position, &mut |batch| {
+            let applied = batch.entries().try_for_each(|entry| fold.apply(&*store, &entry));
+            applied.map_err(|error| failed.insert(error).to_string())
+        });
+        let (log, opened) = match (opened, failed) {
+            // Not the log is damaged then, but what was derived from it.
+            (Err(_), Some(error @ fold::Error::Snapshot(_))) => return Err(error.into()),
+            (opened, _) => opened?,
+        };
         let stands = known.is_none()
             || self.ingredients.checkpoint.as_ref().is_some_and(|c| c.stands_on(shard, &opened));
         if !stands {
@@ -157,7 +178,7 @@ impl<L: ShardLog> Opening<L> {
     /// The clock is behind the log, the store failed, or a thread could not be started.
     pub async fn start(self) -> Result<(Arc<System>, Vec<JoinHandle<Option<L>>>), Error> {
         let Opening { ingredients, shards, folded } = self;
-        let last_at = folded.iter().filter_map(|folded| folded.fold.last_at).max();
+        let last_at = folded.iter().filter_map(|folded| folded.opened.last_at).max();
         let clock = ShopClock::start(ingredients.clock, last_at, ingredients.allow_future)?;
         let (board, timekeeper) = (Board::default(), Timekeeper::default());
         post_snapshots(&*ingredients.store, &board)?;

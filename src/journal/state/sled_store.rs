@@ -72,6 +72,14 @@ fn is_lock(error: &sled::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
+impl Error {
+    /// Whether the content is of no use; what the system refuses says nothing about that.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Error::Store(error) if !is_system(error))
+    }
+}
+
 /// What the system refuses says nothing about the content.
 fn is_system(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.raw_os_error().is_some())

@@ -131,7 +131,9 @@ impl Books {
         }
         self.line.clear();
         serde_json::to_writer(&mut self.line, record)?;
-        self.line.push(b'\n');
+        let crc = crc32c::crc32c(&self.line);
+        self.line.pop();
+        writeln!(self.line, ",\"crc\":{crc}}}")?;
         let written = self.file.write(&self.line)?;
         if written < self.line.len() {
             return Err(io::ErrorKind::WriteZero.into());
@@ -167,6 +169,25 @@ impl Books {
     }
 }
 
+/// What stands before a line's checksum, which is of the line without it.
+const CRC: &[u8] = b",\"crc\":";
+
+/// The record of a line that is what was written. The first books had no checksums.
+fn parse(line: &[u8]) -> serde_json::Result<Record> {
+    let line = line.trim_ascii_end();
+    let found = line.windows(CRC.len()).rposition(|window| window == CRC);
+    let Some((content, rest)) = found.and_then(|at| line.split_at_checked(at)) else {
+        return serde_json::from_slice(line);
+    };
+    let content = [content, b"}"].concat();
+    let crc = rest.strip_prefix(CRC).and_then(|rest| rest.strip_suffix(b"}"));
+    let crc = crc.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    if crc != Some(crc32c::crc32c(&content)) {
+        return Err(serde::de::Error::custom("its checksum does not fit"));
+    }
+    serde_json::from_slice(&content)
+}
+
 /// The lines of the books; a torn last one is left out.
 pub struct Records {
     path: PathBuf,
@@ -189,7 +210,7 @@ impl Iterator for Records {
         };
         self.lines += 1;
         self.read_bytes += length as u64;
-        Some(serde_json::from_slice(&self.line).map_err(|source| Error::Damaged {
+        Some(parse(&self.line).map_err(|source| Error::Damaged {
             path: self.path.clone(),
             line: self.lines,
             source,
@@ -290,11 +311,30 @@ mod tests {
         let line = concat!(
             r#"{"at":"2027-01-15T08:00:00.000Z","key":"ord_ID:authorise","order":"ord_ID","#,
             r#""step":"authorise","amount":{"amount_minor":500,"currency":"USD"},"#,
-            r#""outcome":"approved","reference":"sim_ID_authorise","token":"approve"}"#,
-            "\n"
+            r#""outcome":"approved","reference":"sim_ID_authorise","token":"approve"}"#
         );
-        let id = "00000000000000000000000000000001";
-        assert_eq!(fs::read_to_string(path).unwrap(), line.replace("ID", id));
+        let line = line.replace("ID", "00000000000000000000000000000001");
+        let crc = format!(",\"crc\":{}}}\n", crc32c::crc32c(line.as_bytes()));
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            line.replace("\"approve\"}", "\"approve\"") + &crc
+        );
+        fs::write(&path, line + "\n").unwrap();
+        assert_eq!(reopened(&path).len(), 1, "a line of the first books");
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_in_a_line_is_found() {
+        let (_folder, path) = written(&[record(1, Step::Authorise, 500, "USD")]);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() - 1 {
+            for bit in 0..8 {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 1 << bit;
+                fs::write(&path, &flipped).unwrap();
+                assert!(Books::sums(&path).is_err(), "bit {bit} of byte {at}");
+            }
+        }
     }
 
     #[test]
