@@ -366,10 +366,9 @@ mod tests {
     #[test]
     fn a_list_in_a_file_is_a_list_with_commas_elsewhere() {
         let file = "cors_origins = [\"https://a\", \"https://b:8443\"]";
-        let (listed, given) =
-            (gather("", &[], file), gather("--cors-origins https://a,https://b:8443", &[], ""));
-        let listed = listed.unwrap();
-        assert_eq!(listed.cors_origins, given.unwrap().cors_origins);
+        let listed = gather("", &[], file).unwrap();
+        let given = gather("--cors-origins https://a,https://b:8443", &[], "").unwrap();
+        assert_eq!(listed.cors_origins, given.cors_origins);
         assert!(listed.to_string().contains("\"https://a, https://b:8443\""), "{listed}");
     }
 
