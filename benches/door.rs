@@ -14,7 +14,7 @@ mod support;
 
 use bytes::Bytes;
 use doorbuster::load::{
-    Client, Script, Target,
+    Client, Outcome, Script, Tally, Target, Turn,
     contract::Line,
     scripts::{Baskets, Buy, Get, Post, Reserve},
 };
@@ -48,6 +48,41 @@ async fn rate(script: impl Script, time: Duration) -> f64 {
 /// The one row of readers that moves many bytes.
 const PLAIN: &str = "the same, not compressed";
 
+/// A sale that is over for most: of 101 newcomers one gets a unit, and 100 hear `sold-out`.
+struct Late {
+    target: Target,
+    gone: Bytes,
+    there: Bytes,
+}
+
+impl Late {
+    fn new(target: &Target) -> Late {
+        let add = |code| {
+            let line = Line { sku: support::sku(code), units: 1 };
+            Bytes::from(serde_json::to_vec(&line).expect("JSON"))
+        };
+        Late { target: target.clone(), gone: add(support::SOLD_OUT), there: add("SKU-0") }
+    }
+}
+
+impl Script for Late {
+    type Worker = Client;
+
+    async fn worker(&self) -> Client {
+        Client::connected(&self.target).await
+    }
+
+    async fn perform(&self, client: &mut Client, turn: Turn, _: &mut Tally) -> Outcome {
+        let lucky = turn.index.is_multiple_of(101);
+        let (body, status) = if lucky { (&self.there, 200) } else { (&self.gone, 409) };
+        match client.post("/api/cart", &[], body.clone()).await {
+            Ok(answer) if answer.status == status => Outcome::Ok,
+            Ok(answer) => Outcome::Failed(format!("{} instead of {status}", answer.status)),
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+}
+
 /// What is asked for again and again, and how it should end.
 struct Read {
     what: &'static str,
@@ -77,18 +112,21 @@ async fn reads(target: &Target) -> Vec<Read> {
 fn main() {
     let length = support::length();
     let runtime = support::runtime();
-    let (mut noops, mut adds, mut bare, mut buys) = (vec![], vec![], vec![], vec![]);
+    let (mut noops, mut late, mut adds) = (vec![], vec![], vec![]);
+    let (mut bare, mut buys) = (vec![], vec![]);
     let mut over_sockets: Vec<Vec<f64>> = vec![vec![]; SAID.len() * SOCKETS.len()];
     let mut seen: Vec<(&str, Vec<f64>)> = vec![];
     for round in 0..length.rounds {
         runtime.block_on(async {
             let open = Open::with_skus(1).await;
             open.house.list_products(60).await;
+            open.house.list_sold_out().await;
             let target = &open.target;
             let sku = support::sku("SKU-0");
             let line = || Line { sku: sku.clone(), units: 1 };
             let same = Bytes::from(serde_json::to_vec(&line()).expect("JSON"));
             noops.push(rate(Post::new(target, "/noop", same), length.each).await);
+            late.push(rate(Late::new(target), length.each).await);
             for Read { what, path, headers, status } in reads(target).await {
                 let figure = rate(Get::new(target, path, &headers, status), length.each).await;
                 match seen.iter_mut().find(|(known, _)| *known == what) {
@@ -110,9 +148,11 @@ fn main() {
             open.close().await;
         });
     }
-    let (noop, add, bare, buy) = (median(noops), median(adds), median(bare), median(buys));
+    let (noop, late, add) = (median(noops), median(late), median(adds));
+    let (bare, buy) = (median(bare), median(buys));
     let mut rows = vec![
         vec!["no-op POST behind the same middleware".into(), count(noop), String::new()],
+        vec!["sold out: 100 refused for each served".into(), count(late), ratio(late, noop, 0.80)],
         vec!["add to cart, one SKU, new guests".into(), count(add), ratio(add, noop, 0.35)],
         vec!["bare reservation, one SKU".into(), count(bare), ratio(bare, noop, 0.65)],
         vec!["complete checkouts".into(), count(buy), ratio(buy, noop, 0.10)],

@@ -42,7 +42,15 @@ use support::{
 const CHANGES_PER_SECOND: u32 = 2_000;
 const ADDS_PER_SECOND: u32 = 1_000;
 /// Room for the old sockets of a storm beside the new ones.
-const FLAGS: [&str; 4] = ["--most-sockets", "15000", "--most-connections", "2000"];
+const FLAGS: [&str; 6] = [
+    "--most-sockets",
+    "15000",
+    "--most-connections",
+    "2000",
+    // All watchers have one address here.
+    "--most-per-address",
+    "2000",
+];
 
 /// Receipts of one unit; keeps when each was sent, by what it made free.
 struct Receipts {

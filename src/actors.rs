@@ -1,11 +1,13 @@
 //! The shop as a tree of actors: each cart, order, product and SKU owns its state in one.
 //!
-//! Reading order: [`baton`] carries an answer through a conversation; [`shell`] runs any machine;
+//! Reading order: [`admission`] says how many commands may be under way; [`baton`] carries an answer
+//! through a conversation; [`shell`] runs any machine;
 //! [`directory`] finds or wakes an actor and [`supervisor`] hears of its end; the roles [`sku`],
 //! [`cart`], [`order`], [`product`] and [`post`] hold the conversations; [`timekeeper`],
 //! [`cashier`] and [`herald`] act when time, money or news does; [`system`] is the tree. Invariant: actors only tell, they never await
 //! each other.
 
+pub mod admission;
 pub mod baton;
 pub mod cart;
 pub mod cashier;

@@ -6,10 +6,12 @@
 //! is what the document says of it, in the words of `schemas`, and `docs` a page to read that; [`problem`] says why
 //! not; [`extract`], `text`, [`auth`], [`etag`] and [`reply`] are the manners of all of them,
 //! [`cached`] and [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what goes
-//! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
-//! HTTP/1.1 or HTTP/2. Invariants: every error that leaves is a problem with a code; whatever a client
+//! around, and `turnstile` the pace at which callers are turned away; [`server`] listens, says so while
+//! the shop opens, and drains; `connection` speaks HTTP/1.1 or HTTP/2, with `patience`, to as many as
+//! `addresses` lets in. Invariants: every error that leaves is a problem with a code; whatever a client
 //! can make large or slow has a limit; imports between these parts run one way.
 
+mod addresses;
 pub mod auth;
 pub mod cached;
 pub mod cart;
@@ -28,6 +30,7 @@ mod openapi;
 mod opening;
 pub mod operate;
 pub mod orders;
+mod patience;
 pub mod problem;
 pub mod products;
 pub mod reply;
@@ -37,13 +40,14 @@ pub mod router;
 mod schemas;
 pub mod server;
 mod text;
+mod turnstile;
 
 pub use middleware::current_request_id;
 pub use operate::install_metrics;
 pub use router::router;
 pub use server::Server;
 
-use self::{cached::Shelf, cors::Origins, live::Frames};
+use self::{cached::Shelf, cors::Origins, live::Frames, turnstile::Turnstile};
 use crate::shop::Shop;
 use axum::http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -91,6 +95,7 @@ struct Inner {
     settings: DoorSettings,
     frames: Frames,
     shelf: Shelf,
+    turnstile: Turnstile,
     /// Requests that are not answered yet.
     under_way: AtomicUsize,
     sockets: AtomicUsize,
@@ -110,6 +115,7 @@ impl Door {
             settings,
             frames: Frames::default(),
             shelf: Shelf::default(),
+            turnstile: Turnstile::default(),
             under_way: AtomicUsize::new(0),
             sockets: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
@@ -134,6 +140,10 @@ impl Door {
 
     fn shelf(&self) -> &Shelf {
         &self.0.shelf
+    }
+
+    fn turnstile(&self) -> &Turnstile {
+        &self.0.turnstile
     }
 
     /// Takes no new work from now on, and ends the sockets.

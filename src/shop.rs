@@ -26,6 +26,7 @@ pub use open::{Opened, Options};
 use crate::{
     actors::{
         Fault, System,
+        admission::{Admission, Permit},
         baton::{Baton, Waiting},
         shell::Role,
         system::Knows,
@@ -36,7 +37,7 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{Instant, timeout_at},
 };
 
@@ -57,7 +58,7 @@ struct Inner {
     system: Arc<System>,
     secret: Secret,
     /// Commands under way, until they are durable.
-    permits: Arc<Semaphore>,
+    admission: Admission,
     /// Callers who wait for an order to settle.
     waits: Semaphore,
     views: Arc<Follower>,
@@ -83,9 +84,9 @@ impl Shop {
         most_commands: usize,
         layout: Option<Layout>,
     ) -> Shop {
-        let permits = Arc::new(Semaphore::new(most_commands));
+        let admission = Admission::of(most_commands);
         let waits = Semaphore::new(most_commands);
-        Shop(Arc::new(Inner { system, secret, permits, waits, views, layout }))
+        Shop(Arc::new(Inner { system, secret, admission, waits, views, layout }))
     }
 
     /// The tree beneath.
@@ -103,11 +104,16 @@ impl Shop {
         self.0.system.now()
     }
 
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        self.0.permits.clone().try_acquire_owned().map_err(|_| {
-            metrics::counter!("doorbuster_overloaded_total").increment(1);
-            Error::Overloaded
-        })
+    fn permit(&self) -> Result<Permit, Error> {
+        self.0.admission.permit().ok_or_else(overloaded)
+    }
+
+    /// Says ahead of a command whether it would be turned away, before anything is made of it.
+    ///
+    /// # Errors
+    /// There is no room just now.
+    pub fn has_room(&self) -> Result<(), Error> {
+        if self.free_permits() > 0 { Ok(()) } else { Err(overloaded()) }
     }
 
     /// A baton for one more command, if there is a permit for it.
@@ -115,9 +121,19 @@ impl Shop {
         Ok(Baton::admitted(self.permit()?))
     }
 
+    /// Commands that are not answered yet.
+    pub fn commands_under_way(&self) -> usize {
+        self.0.admission.under_way()
+    }
+
+    /// How many commands a second were answered of late.
+    pub fn answered_per_second(&self) -> u64 {
+        self.0.admission.answered_per_second()
+    }
+
     /// Commands that more could be taken of just now.
     pub fn free_permits(&self) -> usize {
-        self.0.permits.available_permits()
+        self.0.admission.free()
     }
 
     /// Whether every shard still takes entries: waits for what is on its way to the disk.
@@ -157,6 +173,12 @@ impl Shop {
         };
         Context { now: Time::default(), by, command, fingerprint }
     }
+}
+
+/// Counts one more who was turned away.
+fn overloaded() -> Error {
+    metrics::counter!("doorbuster_overloaded_total").increment(1);
+    Error::Overloaded
 }
 
 async fn wait<T>(waiting: Waiting<T>, within: Duration) -> Result<T, Error> {

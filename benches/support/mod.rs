@@ -7,6 +7,8 @@
 #![allow(dead_code, reason = "every bench includes this module and none uses all of it")]
 
 pub mod bare;
+pub mod chart;
+pub mod crowd;
 pub mod gateway;
 pub mod guests;
 pub mod listening;
@@ -31,6 +33,9 @@ use doorbuster::{
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
+
+/// A SKU without units.
+pub const SOLD_OUT: &str = "SOLD-OUT";
 
 /// How long each figure is measured.
 #[derive(Clone, Copy)]
@@ -118,6 +123,13 @@ impl House {
             let spec = Spec { title, description, ..spec(skus.into_iter()) };
             self.shop.create_product(spec, None).await.expect("a product");
         }
+    }
+
+    /// Lists [`SOLD_OUT`].
+    pub async fn list_sold_out(&self) {
+        let mut spec = spec([SOLD_OUT.to_owned()].into_iter());
+        spec.variants[0].units = 0;
+        self.shop.create_product(spec, None).await.expect("a product");
     }
 
     /// Ends it.

@@ -49,6 +49,12 @@ impl Server {
         resident(&self.child.id().to_string())
     }
 
+    /// Files and sockets that it has open.
+    pub fn files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).map_or(0, Iterator::count)
+    }
+
     /// Processor time that it has used.
     pub fn cpu(&self) -> Duration {
         super::cpu_of(&self.child.id().to_string())

@@ -5,7 +5,8 @@
 //! in its baton: so what is counted as under way is what is in memory, however long its caller
 //! stayed.
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use super::admission::Permit;
+use tokio::sync::oneshot;
 
 /// Why a question got no answer from a machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ pub type Answer<T> = Result<T, Fault>;
 pub struct Baton<T> {
     answer: oneshot::Sender<Answer<T>>,
     /// Given back when this is answered or dropped.
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 }
 
 /// Where the caller waits.
@@ -48,11 +49,11 @@ impl<T> Baton<T> {
     }
 
     /// The same for a command that counts as under way as long as the baton is.
-    pub fn admitted(permit: OwnedSemaphorePermit) -> (Baton<T>, Waiting<T>) {
+    pub fn admitted(permit: Permit) -> (Baton<T>, Waiting<T>) {
         Baton::with(Some(permit))
     }
 
-    fn with(permit: Option<OwnedSemaphorePermit>) -> (Baton<T>, Waiting<T>) {
+    fn with(permit: Option<Permit>) -> (Baton<T>, Waiting<T>) {
         let (answer, waiting) = oneshot::channel();
         (Baton { answer, permit }, waiting)
     }

@@ -246,6 +246,7 @@ pub fn level(state: &State) -> Level {
         reserved: state.reserved(),
         sold: state.sold(),
         known: state.product().is_some(),
+        offer: state.offer(),
     }
 }
 

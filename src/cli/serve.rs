@@ -63,7 +63,8 @@ async fn open_and_serve(settings: Settings) -> Result<(), Error> {
     let listener = listen(settings.listen)?;
     let address = listener.local_addr().unwrap_or(settings.listen);
     let room = room(&settings);
-    let server = Server::start(listener, room.connections);
+    let each = Some(settings.most_per_address).filter(|most| *most > 0);
+    let server = Server::start_with(listener, room.connections, each);
     let clock = Arc::new(ports::clock::System::new());
     let opened =
         open::open_with(&settings.store, options(&settings), clock, Arc::new(fatal)).await?;

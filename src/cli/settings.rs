@@ -66,6 +66,7 @@ flags! {
     shards = "N", "Shards of a store that is made now; an existing one keeps its own", "1";
     most_commands = "N", "Commands that may be under way at once; more are told to come again", "4096";
     most_connections = "N", "Connections that may be open at once", "16384";
+    most_per_address = "N", "Connections that one address may have open; 0 is all but a sixteenth", "0";
     most_sockets = "N", "WebSockets that may be open at once", "10000";
     mail = "URL", "Where letters go: files, smtp://user:password@host:port?tls=required, opportunistic or none, or smtps://", "files, .eml files in the store's folder mail";
     mail_from = "ADDRESS", "Who writes the letters, as `Shop <shop@example.com>`", "Doorbuster <shop@localhost>";
@@ -143,6 +144,7 @@ pub struct Settings {
     pub shards: usize,
     pub most_commands: usize,
     pub most_connections: usize,
+    pub most_per_address: usize,
     pub most_sockets: usize,
     pub mail: mail::Options,
     pub idle_ms: u64,
@@ -188,6 +190,7 @@ impl Settings {
             shards: number(&values, "shards", 1, 1, MAX_SHARDS)?,
             most_commands: number(&values, "most_commands", 4_096, 1, 1_000_000)?,
             most_connections: number(&values, "most_connections", 16_384, 1, 1_000_000)?,
+            most_per_address: number(&values, "most_per_address", 0, 0, 1_000_000)?,
             most_sockets: number(&values, "most_sockets", 10_000, 0, 1_000_000)?,
             mail: letters::read(&values)?,
             idle_ms: number(&values, "idle_ms", 10_000, 1, DAY_MS)?,
@@ -214,6 +217,7 @@ impl Settings {
             ("shards", self.shards.to_string()),
             ("most_commands", self.most_commands.to_string()),
             ("most_connections", self.most_connections.to_string()),
+            ("most_per_address", self.most_per_address.to_string()),
             ("most_sockets", self.most_sockets.to_string()),
             ("idle_ms", self.idle_ms.to_string()),
             ("allow_future", self.allow_future.to_string()),
@@ -362,10 +366,9 @@ mod tests {
     #[test]
     fn a_list_in_a_file_is_a_list_with_commas_elsewhere() {
         let file = "cors_origins = [\"https://a\", \"https://b:8443\"]";
-        let (listed, given) =
-            (gather("", &[], file), gather("--cors-origins https://a,https://b:8443", &[], ""));
-        let listed = listed.unwrap();
-        assert_eq!(listed.cors_origins, given.unwrap().cors_origins);
+        let listed = gather("", &[], file).unwrap();
+        let given = gather("--cors-origins https://a,https://b:8443", &[], "").unwrap();
+        assert_eq!(listed.cors_origins, given.cors_origins);
         assert!(listed.to_string().contains("\"https://a, https://b:8443\""), "{listed}");
     }
 

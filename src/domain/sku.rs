@@ -17,7 +17,9 @@ mod tests;
 mod vocabulary;
 
 pub use bare::{Reservation, Standing};
-pub use vocabulary::{Change, Command, Event, Refusal, Reserve, ReserveBare, Sale, TakeOver};
+pub use vocabulary::{
+    Change, Command, Event, Offer, Refusal, Reserve, ReserveBare, Sale, TakeOver,
+};
 
 use super::{
     CartId, Money, OrderId, ProductId, ReservationId, Time,

@@ -3,9 +3,13 @@
 //! A client that begins with HTTP/2's preface gets HTTP/2, all others HTTP/1.1 with keep-alive and
 //! upgrades. The first bytes are looked at and left where they are, so an HTTP/1.1 connection is
 //! read just as if there were no other. Invariant: what one client can make the server keep is
-//! bounded: a head, its streams, their bodies, what is not taken yet, and the time without a request.
+//! bounded: a head, its streams, their bodies, what is not taken yet, and the time without a request
+//! or without taking anything of an answer.
 
-use super::opening::Front;
+use super::{
+    opening::Front,
+    patience::{Patient, TAKEN_WITHIN},
+};
 use crate::ports::clock::pause;
 use hyper::{
     server::conn::{http1, http2},
@@ -104,7 +108,7 @@ async fn http1(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_header_size(MAX_HEAD_BYTES as usize)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(Patient::new(TokioIo::new(stream), TAKEN_WITHIN), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
@@ -136,7 +140,7 @@ async fn http2(
         .max_header_list_size(MAX_HEAD_BYTES)
         .initial_stream_window_size(WINDOW_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(Patient::new(TokioIo::new(stream), TAKEN_WITHIN), service);
     let mut connection = pin!(connection);
     let mut looks = interval_at(Instant::now() + HEAD_WITHIN, HEAD_WITHIN);
     let mut before = 0;

@@ -60,10 +60,29 @@ async fn answer(door: &Door, request: Request, next: Next) -> Response {
         return response;
     }
     let _under_way = door.enter();
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => Problem::new(Code::Internal, "the door failed; nothing changed").into_response(),
+    let response = match turned_away(door, &request) {
+        Some(refusal) => refusal,
+        None => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => {
+                Problem::new(Code::Internal, "the door failed; nothing changed").into_response()
+            }
+        },
+    };
+    if response.extensions().get() == Some(&Code::Overloaded) {
+        door.turnstile().pass(door.shop().answered_per_second()).await;
     }
+    response
+}
+
+/// Whoever comes for a cart while there is no room, before his body is read. But for newcomers:
+/// the board may have an answer for them that saves them from coming again.
+fn turned_away(door: &Door, request: &Request) -> Option<Response> {
+    let path = request.uri().path().strip_prefix("/api/cart")?;
+    if path.is_empty() && request.method() == Method::POST {
+        return None;
+    }
+    door.shop().has_room().err().map(|error| Problem::from(error).into_response())
 }
 
 /// A line for each failure of ours; for the rest only when somebody asked for them.

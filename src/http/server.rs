@@ -1,11 +1,16 @@
 //! Listening and draining.
 //!
 //! One task for each connection, and no more connections than there is room for: others wait in
-//! the system's queue until one ends. At the end of the day nothing new is taken, what is under way
-//! is answered, and after [`DRAIN_WITHIN`] the rest is cut off: whoever gets no answer repeats with
-//! the same key.
+//! the system's queue until one ends, and who has too many already is told so. At the end of the day
+//! nothing new is taken, what is under way is answered, and after [`DRAIN_WITHIN`] the rest is cut off:
+//! whoever gets no answer repeats with the same key.
 
-use super::{Door, connection, opening::Front};
+use super::{
+    Door,
+    addresses::{self, Addresses},
+    connection,
+    opening::Front,
+};
 use crate::ports::clock::pause;
 use axum::Router;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -51,13 +56,24 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes connections from now on, and says that the shop is opening.
+    /// Takes connections from now on, and says that the shop is opening. One address may have all
+    /// but a few of them.
     pub fn start(listener: TcpListener, most_connections: usize) -> Server {
+        Server::start_with(listener, most_connections, None)
+    }
+
+    /// The same with another limit for each address.
+    pub fn start_with(
+        listener: TcpListener,
+        most_connections: usize,
+        most_per_address: Option<usize>,
+    ) -> Server {
+        let addresses = Arc::new(Addresses::new(most_connections, most_per_address));
         let most_connections = most_connections.min(Semaphore::MAX_PERMITS >> 32);
         let connections = Arc::new(Semaphore::new(most_connections));
         let (cut, cutting) = watch::channel(false);
         let front = Arc::<Front>::default();
-        let accepting = accept(listener, front.clone(), connections.clone(), cutting);
+        let accepting = accept(listener, front.clone(), (connections.clone(), addresses), cutting);
         let accepting = tokio::spawn(accepting);
         Server { front, connections, most_connections, cut, accepting }
     }
@@ -101,19 +117,26 @@ impl Server {
 async fn accept(
     listener: TcpListener,
     front: Arc<Front>,
-    connections: Arc<Semaphore>,
+    (connections, addresses): (Arc<Semaphore>, Arc<Addresses>),
     cutting: watch::Receiver<bool>,
 ) {
     let mut failing = false;
     loop {
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 failing = false;
+                let Some(place) = addresses.place(peer.ip()) else {
+                    tokio::spawn(async move {
+                        addresses::refuse(stream).await;
+                        drop(permit);
+                    });
+                    continue;
+                };
                 let answered = connection::answer(stream, front.clone(), cutting.clone());
                 tokio::spawn(async move {
                     answered.await;
-                    drop(permit);
+                    drop((place, permit));
                 });
             }
             Err(error) => {

@@ -281,7 +281,7 @@ impl KeyFile {
 
     fn offset(&self, key: u64) -> Result<u64, Error> {
         let known = key < self.ready.load(Ordering::Acquire);
-        known.then_some(key * KEY_BYTES).ok_or(Error::Unknown(key))
+        known.then(|| key * KEY_BYTES).ok_or(Error::Unknown(key))
     }
 
     fn cipher(&self, key: u64) -> Result<LessSafeKey, Error> {

@@ -3,7 +3,13 @@
 use super::{ANSWER_WITHIN, Error, Key, Shop, wait};
 use crate::{
     actors::{cart, sku},
-    domain::{By, CartId, Context, Sku, cart::Refusal, order::Status, sku::Change},
+    domain::{
+        By, CartId, Context, Sku,
+        cart::Refusal,
+        order::Status,
+        sku::{self as stock, Change},
+    },
+    views::board::Level,
 };
 use uuid::Uuid;
 
@@ -25,9 +31,15 @@ impl Shop {
         units: u32,
         key: Option<Key<'_>>,
     ) -> Result<Cart, Error> {
-        self.known(sku)?;
+        let level = self.known(sku)?;
         let change = Change::Add(in_range(units, 1)?);
-        let Some(cart) = cart else { return self.add_to_new_cart(sku, change).await };
+        let Some(cart) = cart else {
+            // Nothing can be said again to who has no cart, so the board answers for the SKU.
+            if level.refuses_newcomer(units, self.now()) {
+                return Err(Error::Sku(stock::Refusal::SoldOut { free: level.free }));
+            }
+            return self.add_to_new_cart(sku, change).await;
+        };
         let context = self.context(By::Cart(cart), key.as_ref());
         match self.change_cart(cart, sku, change, context).await {
             Err(cart::Denied::Cart(Refusal::CartClosed, Some(order))) => {
@@ -114,12 +126,9 @@ impl Shop {
         Ok(self.ask::<cart::Actor, _>(cart, cart::Message::Read).await??)
     }
 
-    /// Fails for a SKU that no product has, without waking anybody.
-    pub(super) fn known(&self, sku: &Sku) -> Result<(), Error> {
-        match self.system().board.get(sku.as_str()) {
-            Some(_) => Ok(()),
-            None => Err(Error::Sku(crate::domain::sku::Refusal::UnknownSku)),
-        }
+    /// What the board says of a SKU, without waking anybody; fails for one that no product has.
+    pub(super) fn known(&self, sku: &Sku) -> Result<Level, Error> {
+        self.system().board.level(sku.as_str()).ok_or(Error::Sku(stock::Refusal::UnknownSku))
     }
 }
 

@@ -28,6 +28,7 @@ mod memory;
 mod owing;
 mod repeats;
 mod rest;
+mod sold_out;
 mod sweep;
 
 fn sku(code: &str) -> Sku {

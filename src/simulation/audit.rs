@@ -34,7 +34,7 @@ pub(super) fn posted(stage: &Stage, sku: &Sku, posted: Posted) {
         return; // before its first event
     }
     let read = model.level_at(sku, position);
-    model.check(read == Some(level), Invariant::BoardNeverBack, || {
+    model.check(read.is_some_and(|read| read.counts_as(level)), Invariant::BoardNeverBack, || {
         format!("{sku} shows {level:?} at {position}, where the log has {read:?}")
     });
 }

@@ -6,7 +6,7 @@
 //! goes back.
 
 use crate::{
-    domain::{Sku, broken::Rule},
+    domain::{Sku, Time, broken::Rule, sku::Offer},
     journal::Position,
 };
 use std::{
@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The counts of one SKU.
+/// The counts of one SKU, and whether they say it all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Level {
     /// Units anyone may reserve.
@@ -29,6 +29,22 @@ pub struct Level {
     pub sold: u64,
     /// Whether a product lists it: what no product lists is unknown to shoppers.
     pub known: bool,
+    /// When nothing but the count of free units can refuse a newcomer.
+    pub offer: Option<Offer>,
+}
+
+impl Level {
+    /// Whether a cart without a line of it is told at `now` that it can't have `units`: what the
+    /// SKU itself would say, and so nobody needs to ask it.
+    pub fn refuses_newcomer(&self, units: u32, now: Time) -> bool {
+        self.free < u64::from(units) && self.offer.is_some_and(|offer| offer.covers(now))
+    }
+
+    /// Whether the counts are those of `other`.
+    #[must_use]
+    pub fn counts_as(self, other: Level) -> bool {
+        Level { offer: None, ..self } == Level { offer: None, ..other }
+    }
 }
 
 /// A level and where the log says so.
@@ -93,7 +109,7 @@ impl Slot {
     /// Shows a newer level; an older one is passed over.
     pub fn publish(&self, level: Level, position: Position) {
         let changed = self.posted.send_if_modified(|posted| {
-            let newer = position >= posted.position && level != posted.level;
+            let newer = position >= posted.position && !level.counts_as(posted.level);
             if position >= posted.position || Rule::BoardOnlyForward.is_broken() {
                 *posted = Posted { level, position };
             }
@@ -116,6 +132,12 @@ impl Board {
     /// Changes of any SKU's level.
     pub fn changes(&self) -> &Count {
         &self.changes
+    }
+
+    /// The latest level of a SKU that a product has claimed.
+    pub fn level(&self, sku: &str) -> Option<Level> {
+        let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        slots.get(sku).map(|slot| slot.posted().level).filter(|level| level.known)
     }
 
     /// The place of a SKU that a product has claimed.
@@ -150,5 +172,30 @@ impl Board {
     pub fn all(&self) -> Vec<Arc<Slot>> {
         let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         slots.values().filter(|slot| slot.posted().level.known).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_deadline_is_known_at_once_and_wakes_nobody() {
+        let (board, sku) = (Board::default(), Sku::parse("TEE").unwrap());
+        let slot = board.slot(&sku);
+        let offer = |until| Some(Offer { from: Time(0), until: Time(until) });
+        let level = Level { free: 1, known: true, offer: offer(10), ..Level::default() };
+        slot.publish(level, Position(1));
+        let (watching, changes) = (slot.watch(), board.changes().now());
+        slot.publish(Level { offer: offer(7), ..level }, Position(2));
+        assert!(!watching.has_changed().unwrap());
+        assert_eq!(board.changes().now(), changes);
+        let level = board.level("TEE").unwrap();
+        assert_eq!([6, 7].map(|now| level.refuses_newcomer(2, Time(now))), [true, false]);
+        assert!(!level.refuses_newcomer(1, Time(6)), "one is free");
+        assert!(!Level { offer: None, ..level }.refuses_newcomer(2, Time(6)));
+        slot.publish(Level { free: 0, ..level }, Position(3));
+        assert!(watching.has_changed().unwrap());
+        assert_ne!(board.changes().now(), changes);
     }
 }

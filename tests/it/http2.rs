@@ -225,3 +225,25 @@ async fn whoever_resets_stream_after_stream_is_cut_off_and_nobody_else() {
     assert!(all.iter().all(|answer| answer.status() == 200));
     app.close().await;
 }
+
+#[tokio::test]
+async fn a_head_without_end_in_many_frames_is_cut_off() {
+    const HEADERS: u8 = 1;
+    const CONTINUATION: u8 = 9;
+    let app = App::new().await;
+    let mut stream = TcpStream::connect(app.target().authority()).await.unwrap();
+    // GET / over http at authority x, then literals that are never indexed; no frame ends the head.
+    let block = [0x82, 0x86, 0x84, 0x01, 0x01, b'x'];
+    let more: Vec<u8> = (0..500).flat_map(|_| *b"\x00\x01a\x10bbbbbbbbbbbbbbbb").collect();
+    let begin = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(HEADERS, 1, 1, &block)].concat();
+    stream.write_all(&begin).await.unwrap();
+    let flood = frame(CONTINUATION, 0, 1, &more);
+    let mut sent = 0_usize;
+    // 100 MB: a server that takes them all keeps them all.
+    while sent < 100 << 20 && timeout(SOON, stream.write_all(&flood)).await.unwrap().is_ok() {
+        sent += flood.len();
+    }
+    assert!(sent < 10 << 20, "{sent} bytes of one head were taken");
+    assert_eq!(app.get("/healthz").await.status(), 200);
+    app.close().await;
+}

@@ -10,6 +10,7 @@
     reason = "a test that meets what it does not expect should fail there"
 )]
 
+mod abuse;
 mod app;
 mod backup;
 mod caching;
@@ -29,6 +30,7 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod program;
 mod reservations;
 mod returns;
 mod room;

@@ -1,7 +1,9 @@
 //! What every address has in common.
 
 use crate::app::{ADMIN, App, details};
+use bytes::Bytes;
 use serde_json::{Value, json};
+use std::convert::Infallible;
 
 #[tokio::test]
 async fn an_address_or_method_that_is_not_there_is_a_problem() {
@@ -124,15 +126,36 @@ async fn a_shop_without_permits_says_so_and_when_to_come_again() {
     let secret = doorbuster::journal::Secret::from_seed(1);
     let full = Shop::new(system, app.shop().views().clone(), secret, 0);
     let router = http::router(full, http::DoorSettings::new("irrelevant-here"));
-    let request = axum::http::Request::post("/api/cart").header("content-type", "application/json");
-    let request = request.body(json!({"sku": "TEE", "units": 1}).to_string().into()).unwrap();
-    let answer =
-        tower::ServiceExt::<axum::extract::Request>::oneshot(router, request).await.unwrap();
-    assert_eq!(answer.status(), 503);
-    assert_eq!(answer.headers()["retry-after"], "1");
-    let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!((&body["code"], &body["retry_after_ms"]), (&json!("overloaded"), &json!(1_000)));
+    let ask = async |method: &str, path: &str, body: axum::body::Body| {
+        let request = axum::http::Request::builder().method(method).uri(path);
+        let request = request.header("content-type", "application/json").body(body).unwrap();
+        let router = router.clone();
+        let answer = tower::ServiceExt::<axum::extract::Request>::oneshot(router, request);
+        let (head, body) = answer.await.unwrap().into_parts();
+        let body = axum::body::to_bytes(body, 1_000).await.unwrap();
+        (head, serde_json::from_slice::<Value>(&body).unwrap())
+    };
+    // What has no end shows that nobody waits for it: but for newcomers, no body is read.
+    let endless = || {
+        axum::body::Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>())
+    };
+    for (method, path, body) in [
+        ("POST", "/api/cart", json!({"sku": "TEE", "units": 1}).to_string().into()),
+        ("POST", "/api/cart/checkout", endless()),
+        ("PUT", "/api/cart/items/TEE", endless()),
+        ("GET", "/api/cart", endless()),
+    ] {
+        let (head, body) = ask(method, path, body).await;
+        assert_eq!((head.status.as_u16(), &body["code"]), (503, &json!("overloaded")), "{path}");
+        assert_eq!(head.headers["retry-after"], "1");
+        assert_eq!(body["retry_after_ms"], 1_000);
+    }
+    // What asks nobody is answered all the same: that there is nothing left is on the board.
+    let six = json!({"sku": "TEE", "units": 6}).to_string().into();
+    let (head, body) = ask("POST", "/api/cart", six).await;
+    assert_eq!((head.status.as_u16(), &body["code"]), (409, &json!("sold-out")));
+    let (head, _) = ask("GET", "/healthz", axum::body::Body::empty()).await;
+    assert_eq!(head.status, 200);
     app.close().await;
 }
 

@@ -1,67 +1,23 @@
 //! A shop that may have few files open: it says how many sockets fit, and more of them wait.
 
-use crate::app::SOON;
+use crate::{
+    app::SOON,
+    program::{Killed, Program},
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Instant,
 };
 
 const FILES: usize = 256;
 
-/// The program with few files; killed when dropped.
-struct Shop {
-    child: Child,
-    authority: String,
-    /// Connections and sockets that fit.
-    room: (usize, usize),
-}
-
-impl Shop {
-    fn start(store: &std::path::Path) -> Shop {
-        let program = env!("CARGO_BIN_EXE_doorbuster");
-        let line = format!("ulimit -n {FILES} && exec {program} serve --listen 127.0.0.1:0");
-        let mut command = Command::new("sh");
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DOORBUSTER_")) {
-            command.env_remove(name);
-        }
-        command.args(["-c", &line]).env("DOORBUSTER_STORE", store).env("DOORBUSTER_LOG", "warn");
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let url = said.find_map(|line| Some(line.split_once("http://")?.1.to_owned())).unwrap();
-        let authority = url.split_whitespace().next().unwrap().to_owned();
-        let fit = said.find(|line| line.starts_with("up to ")).unwrap();
-        let numbers = fit.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-        let numbers: Vec<usize> = numbers.collect();
-        let [all, connections, sockets, files] = numbers[..] else { panic!("{fit}") };
-        assert_eq!((connections + sockets, files), (all, FILES), "{fit}");
-        Shop { child, authority, room: (connections, sockets) }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.authority).unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        stream
-    }
-
-    /// Ends it and returns what it wrote to standard error.
-    fn end(mut self) -> String {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        said
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Few files, and all connections for the one address that tests come from.
+fn narrow() -> Program {
+    Program::with_files(FILES, &["--most-per-address", "1000000"])
 }
 
 fn ask(mut stream: &TcpStream, head: &str, body: &str) {
@@ -94,8 +50,7 @@ fn status(stream: &TcpStream) -> u16 {
 
 #[test]
 fn more_connections_than_files_wait_until_there_is_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let shop = Shop::start(folder.path());
+    let shop = narrow();
     let (connections, _) = shop.room;
     assert!(connections >= 20, "{connections}");
     let mut open: Vec<TcpStream> = (0..connections).map(|_| shop.connect()).collect();
@@ -134,7 +89,7 @@ fn a_shop_opens_though_nobody_reads_what_it_says() {
     command.args(["serve", "--listen", &address.to_string(), "--store", store, "--log", "error"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    let mut shop = Shop { child, authority: address.to_string(), room: (0, 0) };
+    let mut shop = Killed(child);
     let begun = Instant::now();
     let ready = || {
         let Ok(stream) = TcpStream::connect(address) else { return false };
@@ -146,15 +101,14 @@ fn a_shop_opens_though_nobody_reads_what_it_says() {
         std::thread::yield_now();
     }
     // It is announced right behind that, and ends only when it is told to.
-    let pid = Pid::from_raw(i32::try_from(shop.child.id()).unwrap()).unwrap();
+    let pid = Pid::from_raw(i32::try_from(shop.0.id()).unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
-    assert_eq!(shop.child.wait().unwrap().code(), Some(0));
+    assert_eq!(shop.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]
 fn more_websockets_than_fit_are_told_to_come_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let shop = Shop::start(folder.path());
+    let shop = narrow();
     let (connections, sockets) = shop.room;
     let watch = || {
         let stream = shop.connect();

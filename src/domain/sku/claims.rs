@@ -3,7 +3,8 @@
 //! Invariant: no decision here claims more than is free, or more than a buyer may have.
 
 use super::{
-    Buyer, CartClaim, Change, Ended, Event, Holder, OrderClaim, Refusal, Reserve, State, TakeOver,
+    Buyer, CartClaim, Change, Ended, Event, Holder, Offer, OrderClaim, Refusal, Reserve, State,
+    TakeOver,
     decide::{Decision, with_marks},
 };
 use crate::domain::{CartId, Money, OrderId, Time, broken::Rule};
@@ -225,6 +226,16 @@ impl State {
             Some(sale) if now >= sale.closes_at => Err(Refusal::SaleClosed),
             _ => Ok(()),
         }
+    }
+
+    /// When newcomers can be told that too few units are free by the count of free units alone.
+    pub fn offer(&self) -> Option<Offer> {
+        let sold = self.product.is_some() && self.listed && self.price.is_some();
+        let sale = self.sale.as_ref();
+        let from = sale.map_or(Time(i64::MIN), |sale| sale.opens_at);
+        let closes = sale.map_or(Time::MAX, |sale| sale.closes_at);
+        let until = self.deadlines.first().map_or(closes, |(until, _)| closes.min(*until));
+        sold.then_some(Offer { from, until })
     }
 
     /// What a unit costs at `now`.

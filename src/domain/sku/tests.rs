@@ -19,8 +19,8 @@ mod sale;
 mod stock;
 
 use super::{
-    Buyer, Change, Command, Event, MAIN_LOCATION, Refusal, Reserve, ReserveBare, Sale, Sequence,
-    State, TakeOver,
+    Buyer, Change, Command, Event, MAIN_LOCATION, Offer, Refusal, Reserve, ReserveBare, Sale,
+    Sequence, State, TakeOver,
 };
 use crate::domain::{
     CartId, Machine, Money, OrderId, ProductId, ReservationId, Time,

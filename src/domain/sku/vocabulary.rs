@@ -27,6 +27,24 @@ pub struct Sale {
     pub units_per_buyer: Option<u32>,
 }
 
+/// When a cart that holds nothing yet meets no refusal but `SoldOut`, unless an event comes between.
+///
+/// A deadline is no event: at the first one that would free units this ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// From this instant on.
+    pub from: Time,
+    /// Up to, and not including, this instant.
+    pub until: Time,
+}
+
+impl Offer {
+    /// Whether it is on at `now`.
+    pub fn covers(self, now: Time) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
 /// A cart asks for units.
 #[derive(Clone, Debug)]
 pub struct Reserve {

@@ -106,3 +106,15 @@ fn the_same_seed_makes_the_same_keys() {
     assert_eq!(seal(1), seal(1));
     assert_ne!(seal(1), seal(2));
 }
+
+#[test]
+fn a_value_under_a_key_that_never_was_is_refused_whatever_its_number() {
+    let (_folder, path) = folder();
+    let keyring = Keyring::open(&path).unwrap();
+    let key = keyring.next_key().unwrap();
+    let sealed = keyring.seal(key, 1, b"secret").unwrap();
+    for key in [u64::MAX, u64::MAX / KEY_BYTES + 1, 1 << 40] {
+        let unsealed = keyring.unseal(&Sealed { key, ..sealed.clone() });
+        assert!(matches!(unsealed, Err(Error::Unknown(unknown)) if unknown == key), "{key}");
+    }
+}

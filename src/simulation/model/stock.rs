@@ -76,7 +76,8 @@ impl StockBook {
     fn level(&self) -> Level {
         let on_hand = u64::try_from(self.on_hand()).unwrap_or(0);
         let (reserved, sold) = (self.reserved(), self.sold_units());
-        Level { free: on_hand.saturating_sub(reserved), reserved, sold, known: self.known }
+        let free = on_hand.saturating_sub(reserved);
+        Level { free, reserved, sold, known: self.known, offer: None }
     }
 
     pub(super) fn overdue(&self, now: Time) -> Option<String> {

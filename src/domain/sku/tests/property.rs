@@ -233,7 +233,28 @@ impl Play {
                 self.once(command)?;
             }
         }
+        self.offered()?;
         self.books.compare(&self.run, self.limit, self.now)
+    }
+
+    /// What a newcomer is told without being asked: what the machine says at any time of the
+    /// offer, to whoever wants more than is free.
+    fn offered(&self) -> TestCaseResult {
+        let state = &self.run.state;
+        let Some(offer) = state.offer() else { return Ok(()) };
+        let free = state.free();
+        let units = u32::try_from(free).unwrap() + 1;
+        let last = Time(offer.until.0.saturating_sub(1));
+        for now in [self.now, offer.from.max(self.now), last, offer.until] {
+            if now < self.now || !offer.covers(now) {
+                continue;
+            }
+            prop_assert_eq!(state.lapse(now), vec![], "a deadline passes within the offer");
+            let newcomer = Command::Reserve(wish(u128::MAX, Change::Add(units), 1));
+            let answer = state.decide(&newcomer, &at(now));
+            prop_assert_eq!(answer, Err(Refusal::SoldOut { free }));
+        }
+        Ok(())
     }
 
     /// What is known by sequence or order is done once.

@@ -62,3 +62,26 @@ fn a_sale_has_sound_terms() {
     check(&[claimed()], &terms(|_| ()), &Err(Refusal::MixedCurrencies));
     check(&stocked_and(5, [sale_set(Some(2))]), &terms(|_| ()), &Ok(vec![]));
 }
+
+#[test]
+fn newcomers_are_on_offer_from_the_opening_to_the_first_instant_that_changes_anything() {
+    let offer = |given: &[Event]| {
+        let offer = Run::given(State::default(), given).state.offer();
+        offer.map(|Offer { from, until }| (from, until))
+    };
+    let always = (Time(i64::MIN), Time::MAX);
+    assert_eq!(offer(&[]), None, "nobody sells it");
+    assert_eq!(offer(&[claimed(), received(5)]), None, "it has no price yet");
+    assert_eq!(offer(&stocked(5)), Some(always));
+    let delisted = Event::Delisted { product: product(1), revision: 2 };
+    assert_eq!(offer(&stocked_and(5, [delisted])), None, "it is archived");
+    let (opens, closes) = (START.0 + 100, UNTIL.0 + 100);
+    let given = stocked_and(5, [hours(opens, closes)]);
+    assert_eq!(offer(&given), Some((Time(opens), Time(closes))));
+    let given = stocked_and(5, [hours(opens, closes), reserved(ANA, 5)]);
+    assert_eq!(offer(&given), Some((Time(opens), UNTIL)), "then these units are free again");
+    let given = stocked_and(5, [hours(opens, UNTIL.0 - 1), reserved(ANA, 5)]);
+    assert_eq!(offer(&given), Some((Time(opens), Time(UNTIL.0 - 1))));
+    let offer = Offer { from: Time(5), until: Time(7) };
+    assert_eq!([4, 5, 6, 7].map(|now| offer.covers(Time(now))), [false, true, true, false]);
+}
