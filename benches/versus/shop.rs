@@ -25,6 +25,9 @@ use super::support::{
 /// SKUs of the complete checkouts without a door: as in the bench that watches over them.
 const SKUS: u64 = 100;
 
+/// WebSockets have no part in this; without room for so many, no word of it either.
+const FEW_FILES: [&str; 2] = ["--most-sockets", "1000"];
+
 /// What a client asks of the shop's door.
 #[derive(Clone, Copy)]
 pub enum Ask {
@@ -95,7 +98,7 @@ fn entries_per_sync(store: &Path) -> f64 {
 /// The same over HTTP: the program with its usual settings, on a store of its own.
 pub async fn over_http(ask: Ask, connections: usize, time: Duration) -> Sample {
     let folder = temp();
-    let server = Server::start(folder.path(), &[]);
+    let server = Server::start(folder.path(), &FEW_FILES);
     let target = &server.target;
     let sku = super::support::sku(SKU);
     stock(target, &sku).await;
