@@ -13,9 +13,9 @@
 mod support;
 
 use doorbuster::{
-    domain::CartId,
+    domain::ReservationId,
     load::{Outcome, Script, Tally, Turn},
-    shop::Shop,
+    shop::{Shop, reservations::Wish},
 };
 use std::time::Duration;
 use support::{Figure, House, count, median, ratio, raw, table};
@@ -48,8 +48,9 @@ impl Script for Rush {
         let sku = &self.skus[n as usize];
         let done = match self.what {
             What::Reserve => {
-                let holder = CartId(shop.system().new_uuid());
-                shop.reserve(holder, sku, 1).await.map(|_| ())
+                let id = ReservationId(shop.system().new_uuid());
+                let wish = Wish { units: 1, buyer: None, ttl_ms: None };
+                shop.reserve(id, sku, &wish).await.map(|_| ())
             }
             What::Add => shop.add_to_cart(None, sku, 1, None).await.map(|_| ()),
         };

@@ -21,7 +21,7 @@ pub mod sku;
 mod testing;
 pub mod time;
 
-pub use ids::{CartId, CommandId, EntityId, Kind, OrderId, PostId, ProductId, Sku};
+pub use ids::{CartId, CommandId, EntityId, Kind, OrderId, PostId, ProductId, ReservationId, Sku};
 pub use locale::Locale;
 pub use machine::{By, Context, Fingerprint, Machine};
 pub use money::{Currency, Money};

@@ -2,7 +2,7 @@
 //!
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
-//! [`inventory`], [`live`], [`mail`] and [`operate`] are what stands there; `openapi` is what the
+//! [`inventory`], [`reservations`], [`live`], [`mail`] and [`operate`] are what stands there; `openapi` is what the
 //! document says of it, and `docs` serves that; [`problem`] says why not;
 //! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`cached`] and
 //! [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what
@@ -30,6 +30,7 @@ pub mod orders;
 pub mod problem;
 pub mod products;
 pub mod reply;
+pub mod reservations;
 mod route;
 pub mod router;
 pub mod server;

@@ -1,8 +1,8 @@
 //! The shop: one method per use case. The door, the command line, benches and tests all go
 //! through it.
 //!
-//! Reading order: [`open`](mod@open) makes a shop of a folder; [`cart`], [`orders`], [`stock`] and
-//! [`catalogue`] are the use cases, [`lists`] reads the views, [`mail`](mod@mail) has the letters; [`identity`] says who a token belongs to and which command a
+//! Reading order: [`open`](mod@open) makes a shop of a folder; [`cart`], [`orders`], [`stock`],
+//! [`catalogue`] and [`reservations`] are the use cases, [`lists`] reads the views, [`mail`](mod@mail) has the letters; [`identity`] says who a token belongs to and which command a
 //! key means. Invariant: a question is always asked with a deadline and with a permit, and the
 //! permit stays with the question, not with who asked: so the work inside is bounded whatever
 //! comes to the door, and however soon it leaves.
@@ -16,6 +16,7 @@ pub mod lists;
 pub mod mail;
 pub mod open;
 pub mod orders;
+pub mod reservations;
 pub mod stock;
 
 pub use error::Error;

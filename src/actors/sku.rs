@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        By, CartId, Context, Money, OrderId, ProductId, Sku, Time,
-        sku::{Command, Refusal, Reserve, Sale, State, TakeOver},
+        By, CartId, Context, Money, OrderId, ProductId, ReservationId, Sku, Time,
+        sku::{Command, Refusal, Reservation, Reserve, Sale, State, TakeOver},
     },
     views::board::{Level, Slot},
 };
@@ -52,8 +52,8 @@ pub enum Message {
     Read(Baton<Stock>),
     /// A cart asks for units; the answer goes to the cart, with the baton.
     Reserve { wish: Reserve, context: Context, baton: Baton<CartAnswer> },
-    /// Somebody who keeps a cart elsewhere asks for units.
-    Hold { wish: Reserve, baton: Baton<Result<Option<cart::Claimed>, Refusal>> },
+    /// Somebody who keeps carts elsewhere: a command, if any, and then how the reservation stands.
+    Bare { reservation: ReservationId, command: Option<Command>, baton: Baton<BareAnswer> },
     /// A cart could not record an answer.
     Release { cart: CartId, keep_units: u32 },
     /// An order takes a cart's units over.
@@ -64,6 +64,18 @@ pub enum Message {
     ForProduct { product: ProductId, revision: u64, wish: ForProduct },
     /// An admin's command.
     Admin { command: Command, context: Context, baton: Baton<Result<Managed, Refusal>> },
+}
+
+/// How a bare reservation stands, or why the command was refused.
+pub type BareAnswer = Result<Bare, Refusal>;
+
+/// A bare reservation, and what a command did to it.
+#[derive(Clone, Debug)]
+pub struct Bare {
+    /// As it is now; none when it is over, or never was.
+    pub reservation: Option<Reservation>,
+    /// The command had been accepted before.
+    pub replayed: bool,
 }
 
 /// An admin's command went through.
@@ -116,7 +128,7 @@ impl shell::Message for Message {
         match self {
             Message::Read(baton) => baton.send(Err(fault)),
             Message::Reserve { baton, .. } => baton.send(Err(fault)),
-            Message::Hold { baton, .. } => baton.send(Err(fault)),
+            Message::Bare { baton, .. } => baton.send(Err(fault)),
             Message::Admin { baton, .. } => baton.send(Err(fault)),
             Message::Release { .. }
             | Message::TakeOver(_)
@@ -129,7 +141,7 @@ impl shell::Message for Message {
         match self {
             Message::Read(baton) => baton.is_dropped(),
             Message::Reserve { baton, .. } => baton.is_dropped(),
-            Message::Hold { baton, .. } => baton.is_dropped(),
+            Message::Bare { baton, .. } => baton.is_dropped(),
             Message::Admin { baton, .. } => baton.is_dropped(),
             Message::Release { .. }
             | Message::TakeOver(_)
@@ -158,9 +170,8 @@ impl Role for Actor {
                 turn.answer(baton, Ok(stock));
             }
             Message::Reserve { wish, context, baton } => self.reserve(wish, context, baton, turn),
-            Message::Hold { wish, baton } => {
-                let context = turn.context(By::Cart(wish.cart));
-                let answer = decide_reserve(wish, context, turn);
+            Message::Bare { reservation, command, baton } => {
+                let answer = bare(reservation, command, turn);
                 turn.answer(baton, answer);
             }
             Message::Release { cart, keep_units } => {
@@ -320,6 +331,26 @@ impl Actor {
             product::Message::SkuAnswered { sku, revision, result },
         );
     }
+}
+
+fn bare(
+    reservation: ReservationId,
+    command: Option<Command>,
+    turn: &mut Turn<Actor>,
+) -> Answer<BareAnswer> {
+    let before = turn.sequence();
+    if let Some(command) = command {
+        // Services act as the admin does.
+        let context = turn.context(By::Admin);
+        match turn.decide(&command, context) {
+            Ok(()) => {}
+            Err(Refused::Rule(refusal)) => return Ok(Err(refusal)),
+            Err(Refused::Fault(fault)) => return Err(fault),
+        }
+    }
+    let replayed = turn.sequence() == before;
+    let reservation = turn.state().reservation(reservation, turn.now());
+    Ok(Ok(Bare { reservation, replayed }))
 }
 
 fn decide_reserve(

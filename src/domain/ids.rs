@@ -163,6 +163,10 @@ uuid_id!(
     PostId, "post_"
 );
 uuid_id!(
+    /// A reservation without a cart. Whoever makes it chooses the id, at random.
+    ReservationId, "res_"
+);
+uuid_id!(
     /// What makes a command the same command when it comes again.
     CommandId, "cmd_"
 );

@@ -8,6 +8,7 @@
 //! Units sold before are not counted, for who bought them is not remembered without a limit: a SKU
 //! that sells millions on no limit stays as small as its claims.
 
+mod bare;
 mod claims;
 mod decide;
 mod evolve;
@@ -15,10 +16,11 @@ mod evolve;
 mod tests;
 mod vocabulary;
 
-pub use vocabulary::{Change, Command, Event, Refusal, Reserve, Sale, TakeOver};
+pub use bare::{Reservation, Standing};
+pub use vocabulary::{Change, Command, Event, Refusal, Reserve, ReserveBare, Sale, TakeOver};
 
 use super::{
-    CartId, Money, OrderId, ProductId, Time,
+    CartId, Money, OrderId, ProductId, ReservationId, Time,
     ids::Kind,
     machine::{Context, Machine},
 };
@@ -81,6 +83,8 @@ pub enum Holder {
     Cart(CartId),
     /// An order.
     Order(OrderId),
+    /// Somebody who keeps carts elsewhere.
+    Bare(ReservationId),
 }
 
 /// What is remembered of a claim that has ended, so that a late repeat changes nothing.
@@ -97,6 +101,10 @@ enum Ended {
     Lapsed { buyer: Buyer, email: Buyer, units: u32 },
     /// An order's claim or its sold units, given back.
     Returned,
+    /// A bare reservation, given back.
+    BareReleased,
+    /// A bare reservation that was sold, as it was, and the name of its sale.
+    BareSold { claim: bare::Claim, reference: String },
 }
 
 /// An ended claim, and when to forget it; without an instant it waits for `Forget`.
@@ -136,6 +144,8 @@ pub struct State {
     purchases: BTreeMap<OrderId, Purchase>,
     carts: BTreeMap<CartId, CartClaim>,
     orders: BTreeMap<OrderId, OrderClaim>,
+    #[serde(default)]
+    bare: BTreeMap<ReservationId, bare::Claim>,
     /// The end of every claim above.
     deadlines: BTreeSet<(Time, Holder)>,
     ended: BTreeMap<Holder, Memory>,
@@ -215,6 +225,11 @@ impl State {
     /// Claims of orders, live or not yet expired.
     pub fn order_claims(&self) -> impl Iterator<Item = (OrderId, &OrderClaim)> {
         self.orders.iter().map(|(order, claim)| (*order, claim))
+    }
+
+    /// Units of bare reservations, live or not yet expired.
+    pub fn bare_claims(&self) -> impl Iterator<Item = (ReservationId, u32)> {
+        self.bare.iter().map(|(reservation, claim)| (*reservation, claim.units))
     }
 
     fn ended(&self, holder: Holder) -> Option<&Ended> {

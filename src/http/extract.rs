@@ -9,7 +9,7 @@ pub use objects::read;
 
 use super::problem::{Code, Problem};
 use crate::{
-    domain::{EntityId, OrderId, ProductId, Sku, product::is_handle},
+    domain::{EntityId, OrderId, ProductId, ReservationId, Sku, product::is_handle},
     shop::{Key, mail::LetterId},
 };
 use axum::{
@@ -111,6 +111,24 @@ impl Call {
     pub async fn id<T: Named>(&mut self) -> Result<T, Problem> {
         id_in(&mut self.head).await
     }
+
+    /// The two ids in the path.
+    ///
+    /// # Errors
+    /// One is no id: nothing has it.
+    pub async fn ids<A: Named, B: Named>(&mut self) -> Result<(A, B), Problem> {
+        ids_in(&mut self.head).await
+    }
+}
+
+/// The two ids in a path.
+///
+/// # Errors
+/// One is no id: nothing has it.
+async fn ids_in<A: Named, B: Named>(head: &mut Parts) -> Result<(A, B), Problem> {
+    let texts = Path::<(String, String)>::from_request_parts(head, &()).await;
+    let Ok(Path((first, second))) = texts else { return Err(B::unknown()) };
+    Ok((A::named(&first).ok_or_else(A::unknown)?, B::named(&second).ok_or_else(B::unknown)?))
 }
 
 /// The one id in a path.
@@ -146,6 +164,17 @@ impl Named for Sku {
 impl Named for OrderId {
     fn named(text: &str) -> Option<Self> {
         OrderId::parse(text)
+    }
+}
+
+impl Named for ReservationId {
+    fn named(text: &str) -> Option<Self> {
+        ReservationId::parse(text)
+    }
+
+    /// The caller chose it.
+    fn unknown() -> Problem {
+        Problem::invalid("id", "must be `res_` and 32 hexadecimal digits, chosen at random")
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Addresses come from the map of the router, bodies from the structs that are read and written,
 //! problems from their codes. Reading order: [`operation`] is the language; `cart`, `orders`,
-//! `inventory`, `products`, `live`, `mail`, `operate` and `docs` say in it what stands at each address;
+//! `inventory`, `reservations`, `products`, `live`, `mail`, `operate` and `docs` say in it what stands at each address;
 //! [`schemas`] describes the shop's own words. Invariant: an address without a description does
 //! not compile.
 
@@ -15,6 +15,7 @@ pub(super) mod operate;
 mod operation;
 pub(super) mod orders;
 pub(super) mod products;
+pub(super) mod reservations;
 pub(super) mod schemas;
 
 pub(super) use operation::Operation;
@@ -40,11 +41,12 @@ request that is not done is answered with `application/problem+json` and a `code
 POST with an `Idempotency-Key` may be repeated until it is answered: it happens once. A 503 with \
 `unavailable` leaves the outcome open: repeat with the same key.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     (cart::TAG, "A shopper's cart, from the first add to the checkout."),
     (orders::TAG, "What became of a checkout."),
     (products::TAG, "The catalogue."),
     (inventory::TAG, "Stock of each SKU, its ledger and its sale."),
+    (reservations::TAG, "Stock for services that keep carts and orders of their own."),
     (live::TAG, "What changes, as it changes, over WebSocket."),
     (mail::TAG, "Letters that did not arrive."),
     (operate::TAG, "What operators and their machines ask."),

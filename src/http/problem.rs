@@ -64,6 +64,8 @@ codes! {
     SaleClosed CONFLICT "sale-closed" "The sale is over";
     LimitPerBuyer CONFLICT "limit-per-buyer" "More than one buyer may have";
     ReservationLapsed CONFLICT "reservation-lapsed" "The reservation is over";
+    ReservationDiffers CONFLICT "reservation-differs" "The id names another reservation";
+    AlreadySold CONFLICT "already-sold" "The reservation was committed";
     CartEmpty CONFLICT "cart-empty" "The cart is empty";
     CartClosed CONFLICT "cart-closed" "The cart is checked out";
     MixedCurrencies CONFLICT "mixed-currencies" "The currencies differ";
@@ -296,6 +298,13 @@ impl From<sku::Refusal> for Problem {
                 problem.with(|hints| hints.limit = Some(limit))
             }
             Refusal::ReservationLapsed => lapsed(),
+            Refusal::OtherReservation => {
+                let detail = "this id came before with another body; choose a new one";
+                Problem::new(Code::ReservationDiffers, detail)
+            }
+            Refusal::AlreadySold => {
+                Problem::new(Code::AlreadySold, "what was sold comes back as a receipt")
+            }
             Refusal::MixedCurrencies => mixed(),
             Refusal::WouldGoNegative { free } => {
                 let problem = Problem::new(Code::WouldGoNegative, "fewer units are there, or free");

@@ -3,7 +3,7 @@
 use super::{
     Door, DoorSettings, cart, docs, inventory, live, mail,
     middleware::{manners, no_such_address, wrong_method},
-    openapi as say, operate, orders, products,
+    openapi as say, operate, orders, products, reservations,
     route::{Map, delete, noop, post, put, read, socket},
 };
 use crate::shop::Shop;
@@ -34,6 +34,12 @@ pub(super) fn map() -> Map {
             put("set-sale", inventory::set_sale, say::inventory::set_sale),
             delete("end-sale", inventory::end_sale, say::inventory::end_sale),
         ])
+        .at("/api/inventory/{sku}/reservations/{id}", [
+            read(reservations::read, say::reservations::read),
+            put("reserve", reservations::reserve, say::reservations::reserve),
+            delete("release-bare", reservations::release, say::reservations::release),
+        ])
+        .at("/api/inventory/{sku}/reservations/{id}/commit", [post("commit", reservations::commit, say::reservations::commit)])
         .at("/api/cart", [
             read(cart::read, say::cart::read),
             post("add", cart::add, say::cart::add),

@@ -122,7 +122,7 @@ fn flatten(answer: Result<Result<Cart, Error>, cart::Denied>) -> Result<Cart, Er
     answer.map_err(Error::from)?
 }
 
-fn in_range(units: u32, least: u32) -> Result<u32, Error> {
+pub(super) fn in_range(units: u32, least: u32) -> Result<u32, Error> {
     if (least..=MAX_UNITS).contains(&units) {
         return Ok(units);
     }

@@ -4,7 +4,7 @@
 //! with the units that it had.
 
 use crate::domain::{
-    CartId, OrderId, Time,
+    CartId, OrderId, ReservationId, Time,
     sku::{Buyer, Event},
 };
 use std::collections::HashMap;
@@ -29,6 +29,14 @@ struct OrderClaim {
     from: CartClaim,
 }
 
+/// The live claim of somebody who keeps carts elsewhere.
+#[derive(Clone, Copy)]
+struct BareClaim {
+    units: u32,
+    until: Time,
+    buyer: Buyer,
+}
+
 /// The claims on one SKU.
 #[derive(Default)]
 pub(super) struct Claims {
@@ -36,6 +44,7 @@ pub(super) struct Claims {
     pub(super) reserved: i64,
     carts: HashMap<CartId, CartClaim>,
     orders: HashMap<OrderId, OrderClaim>,
+    bare: HashMap<ReservationId, BareClaim>,
     /// Claims of orders that ended at their deadline and may still be paid: both identities.
     lapsed: HashMap<OrderId, [Buyer; 2]>,
     /// Units per buyer while a sale has a limit.
@@ -84,6 +93,10 @@ impl Claims {
                 }
             }
             Event::TakenBack { order, units, .. } => self.take_back(*order, *units),
+            Event::BareReserved { .. }
+            | Event::BareReleased { .. }
+            | Event::BareExpired { .. }
+            | Event::BareCommitted { .. } => self.apply_bare(event, now, ill),
             Event::Forgotten { order } => drop(self.lapsed.remove(order)),
             Event::SaleSet { sale } => self.sale_set(sale.units_per_buyer),
             Event::SaleEnded {} => {
@@ -104,6 +117,45 @@ impl Claims {
             | Event::LowStock { .. }
             | Event::SoldOut {}
             | Event::BackInStock { .. } => {}
+        }
+    }
+
+    /// Nobody else vouches for a bare reservation, so its deadline is checked here, too.
+    fn apply_bare(&mut self, event: &Event, now: Time, ill: &mut Ill<'_>) {
+        if let Event::BareReserved { reservation, buyer, units, until, .. } = event {
+            if self.drop_bare(*reservation).is_some() {
+                ill("claims", format!("{reservation} was reserved twice"));
+            }
+            let buyer = buyer.unwrap_or(Buyer(reservation.0.as_u128()));
+            let (units, until) = (*units, *until);
+            self.reserved += i64::from(units);
+            self.count([buyer; 2], i64::from(units));
+            self.bare.insert(*reservation, BareClaim { units, until, buyer });
+            self.within_limit(buyer, ill);
+        }
+        if let Event::BareReleased { reservation, units } = event
+            && self.drop_bare(*reservation).map(|claim| claim.units) != Some(*units)
+        {
+            ill("claims", format!("{reservation} released {units} units that it did not have"));
+        }
+        if let Event::BareExpired { reservations } = event {
+            for (reservation, units) in reservations {
+                let claim = self.drop_bare(*reservation);
+                if claim.is_none_or(|claim| claim.units != *units || claim.until > now) {
+                    let what = "expired that it did not have, or too early";
+                    ill("claims", format!("{units} units of {reservation} {what}"));
+                }
+            }
+        }
+        if let Event::BareCommitted { reservation, units, .. } = event {
+            let claim = self.drop_bare(*reservation);
+            if let Some(BareClaim { buyer, .. }) = claim {
+                self.count([buyer; 2], i64::from(*units));
+            }
+            if claim.is_none_or(|claim| claim.units != *units || claim.until <= now) {
+                let what = "were sold that it did not have, or too late";
+                ill("sale", format!("{units} units of {reservation} {what}"));
+            }
         }
     }
 
@@ -183,7 +235,15 @@ impl Claims {
     /// The sum of the live claims.
     pub(super) fn sum(&self) -> i64 {
         let carts: i64 = self.carts.values().map(|claim| i64::from(claim.units)).sum();
-        carts + self.orders.values().map(|claim| i64::from(claim.units)).sum::<i64>()
+        let bare: i64 = self.bare.values().map(|claim| i64::from(claim.units)).sum();
+        carts + bare + self.orders.values().map(|claim| i64::from(claim.units)).sum::<i64>()
+    }
+
+    fn drop_bare(&mut self, reservation: ReservationId) -> Option<BareClaim> {
+        let claim = self.bare.remove(&reservation)?;
+        self.reserved -= i64::from(claim.units);
+        self.count([claim.buyer; 2], -i64::from(claim.units));
+        Some(claim)
     }
 
     fn hold_cart(&mut self, cart: CartId, claim: CartClaim) {
@@ -220,7 +280,8 @@ impl Claims {
             let carts = self.carts.values().map(|claim| ([claim.buyer; 2], claim.units));
             let orders = self.orders.values();
             let orders = orders.map(|claim| ([claim.from.buyer, claim.email], claim.units));
-            for (buyers, units) in carts.chain(orders).collect::<Vec<_>>() {
+            let bare = self.bare.values().map(|claim| ([claim.buyer; 2], claim.units));
+            for (buyers, units) in carts.chain(orders).chain(bare).collect::<Vec<_>>() {
                 self.count(buyers, i64::from(units));
             }
         }

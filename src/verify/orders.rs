@@ -171,6 +171,8 @@ impl Books {
     pub(super) fn finish(&self, facts: &Facts, report: &mut Report) {
         for (sku, stock) in &self.stocks {
             stock.finish(&format!("sku:{sku}"), facts.skus.get(sku), &mut report.findings);
+            report.units_sold += stock.sold_bare;
+            report.units_sold_bare += stock.sold_bare;
         }
         for (id, order) in &self.orders {
             report.units_sold += order.sold.iter().map(|(_, units)| units).sum::<i64>();

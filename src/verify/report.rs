@@ -95,6 +95,8 @@ pub struct Report {
     pub orders: u64,
     /// Units sold, less those returned.
     pub units_sold: i64,
+    /// Of these, to committed reservations, which have no order here.
+    pub units_sold_bare: i64,
     /// By currency.
     pub money: BTreeMap<String, MinorUnits>,
     /// How many findings there are; the list below may end before.
@@ -113,6 +115,7 @@ impl Report {
             entities: 0,
             orders: 0,
             units_sold: 0,
+            units_sold_bare: 0,
             money: BTreeMap::new(),
             finding_count: 0,
             findings: Findings::default(),
@@ -158,7 +161,8 @@ impl fmt::Display for Report {
             f,
             "{store}: {shards} shards, {batches} batches, {entries} entries, {entities} entities"
         )?;
-        writeln!(f, "{orders} orders, {} units sold", self.units_sold)?;
+        let (sold, bare) = (self.units_sold, self.units_sold_bare);
+        writeln!(f, "{orders} orders, {sold} units sold, {bare} of them without an order")?;
         for (currency, money) in &self.money {
             let MinorUnits { captured, refunded, confirmed, to_be_refunded } = money;
             writeln!(

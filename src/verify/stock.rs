@@ -19,6 +19,8 @@ pub(super) struct Stock {
     adjusted: i64,
     written_off: i64,
     sold: i64,
+    /// Of these, to committed reservations: no order has them.
+    pub(super) sold_bare: i64,
     returned: i64,
     locations: BTreeMap<String, i64>,
     on_hand: i64,
@@ -62,14 +64,12 @@ impl Stock {
                 self.moved(location, -signed(*units), ill);
             }
             Event::Committed { order, units, picks } => {
-                self.sold += i64::from(*units);
-                if picks.is_empty() {
-                    self.moved(MAIN_LOCATION, -i64::from(*units), ill);
-                }
-                for (location, units) in picks {
-                    self.moved(location, -signed(*units), ill);
-                }
+                self.sell(*units, picks, ill);
                 return Some((*order, i64::from(*units)));
+            }
+            Event::BareCommitted { units, picks, .. } => {
+                self.sell(*units, picks, ill);
+                self.sold_bare += i64::from(*units);
             }
             Event::Returned { order, units } => {
                 self.returned += i64::from(*units);
@@ -95,6 +95,9 @@ impl Stock {
             | Event::HandedBack { .. }
             | Event::Expired { .. }
             | Event::OrderReleased { .. }
+            | Event::BareReserved { .. }
+            | Event::BareReleased { .. }
+            | Event::BareExpired { .. }
             | Event::Forgotten { .. }
             | Event::ReturnForgotten { .. }
             | Event::SaleSet { .. }
@@ -105,6 +108,16 @@ impl Stock {
             | Event::BackInStock { .. } => {}
         }
         None
+    }
+
+    fn sell(&mut self, units: u32, picks: &[(String, u64)], ill: &mut Ill<'_>) {
+        self.sold += i64::from(units);
+        if picks.is_empty() {
+            self.moved(MAIN_LOCATION, -i64::from(units), ill);
+        }
+        for (location, units) in picks {
+            self.moved(location, -signed(*units), ill);
+        }
     }
 
     fn moved(&mut self, location: &str, units: i64, ill: &mut Ill<'_>) {

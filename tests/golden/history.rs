@@ -13,11 +13,11 @@ use crate::{
     },
 };
 use doorbuster::domain::{
-    By, CartId, Fingerprint, OrderId, ProductId, Sku, Time, cart,
+    By, CartId, Fingerprint, OrderId, ProductId, ReservationId, Sku, Time, cart,
     order::{self, Outcome, Step},
     post::{self, Letter, Subject, Trouble},
     product,
-    sku::{Change, Command, MAIN_LOCATION, Sale},
+    sku::{Buyer, Change, Command, MAIN_LOCATION, ReserveBare, Sale},
 };
 use doorbuster::journal::post_of;
 use std::path::Path;
@@ -52,6 +52,7 @@ pub(crate) fn write(folder: &Path) -> Story {
     stage.lapsed_before_its_order(&mut tee);
     stage.never_paid(&mut tee);
     stage.sold_to_somebody_else(&mut cap);
+    stage.reserved_without_a_cart(&mut tee);
     stage.end(&mut tee, &mut cap)
 }
 
@@ -261,6 +262,23 @@ impl Stage {
         scribe.tell(&mut order, By::Shop, lost);
         approve(scribe, &mut order, Step::Void);
         forget(scribe, cap, &mut order);
+        scribe.commit();
+    }
+
+    /// A service of its own: one reservation is given back, one lapses, one is sold.
+    fn reserved_without_a_cart(&mut self, tee: &mut Stock) {
+        let scribe = &mut self.scribe;
+        let [given_back, lapsed, sold] =
+            [1, 2, 3].map(|number: u128| ReservationId(Uuid::from_u128(number)));
+        for (reservation, buyer) in [(given_back, None), (lapsed, Some(Buyer(7))), (sold, None)] {
+            let wish = ReserveBare { reservation, buyer, units: 1, ttl_ms: TTL_MS };
+            scribe.tell(tee, By::Admin, Command::ReserveBare(wish));
+        }
+        scribe.tell(tee, By::Admin, Command::ReleaseBare { reservation: given_back });
+        let reference = "order 4711".to_owned();
+        scribe.tell(tee, By::Admin, Command::CommitBare { reservation: sold, reference });
+        scribe.pass_ms(TTL_MS);
+        scribe.lapse(tee);
         scribe.commit();
     }
 

@@ -28,6 +28,7 @@ mod manners;
 mod operate;
 mod orders;
 mod products;
+mod reservations;
 mod returns;
 mod room;
 mod shelves;

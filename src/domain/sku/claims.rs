@@ -161,7 +161,8 @@ pub(super) fn take_back(
 
 /// The expiry of every claim whose deadline has come, the oldest first.
 pub(super) fn lapse(state: &State, now: Time) -> Vec<Event> {
-    let (mut carts, mut orders, mut freed) = (vec![], vec![], 0_u64);
+    let (mut carts, mut orders, mut reservations) = (vec![], vec![], vec![]);
+    let mut freed = 0_u64;
     let lapsed = state.deadlines.iter().take_while(|(until, _)| *until <= now);
     for (_, holder) in lapsed.take(MAX_EXPIRED) {
         let units = match holder {
@@ -175,14 +176,22 @@ pub(super) fn lapse(state: &State, now: Time) -> Vec<Event> {
                 orders.push((*order, units));
                 units
             }
+            Holder::Bare(reservation) => {
+                let units = state.bare.get(reservation).map_or(0, |claim| claim.units);
+                reservations.push((*reservation, units));
+                units
+            }
         };
         freed = freed.saturating_add(u64::from(units));
     }
-    if carts.is_empty() && orders.is_empty() {
-        return vec![];
+    let mut events = vec![];
+    if !carts.is_empty() || !orders.is_empty() {
+        events.push(Event::Expired { carts, orders });
     }
-    let event = Event::Expired { carts, orders };
-    with_marks(state, vec![event], state.free().saturating_add(freed))
+    if !reservations.is_empty() {
+        events.push(Event::BareExpired { reservations });
+    }
+    with_marks(state, events, state.free().saturating_add(freed))
 }
 
 pub(super) fn identities(buyer: Buyer, email: Buyer) -> impl Iterator<Item = Buyer> {
@@ -215,14 +224,14 @@ impl State {
     }
 
     /// What a unit costs at `now`.
-    fn price_at(&self, now: Time) -> Result<Money, Refusal> {
+    pub(super) fn price_at(&self, now: Time) -> Result<Money, Refusal> {
         self.open_at(now)?;
         let on_sale = self.sale.as_ref().map(|sale| sale.price);
         on_sale.or(self.price).ok_or(Refusal::UnknownSku)
     }
 
     /// Whether `buyer` may have `more` units on top.
-    fn within_limit(&self, buyer: Buyer, more: u64) -> Result<(), Refusal> {
+    pub(super) fn within_limit(&self, buyer: Buyer, more: u64) -> Result<(), Refusal> {
         let Some(limit) = self.limit() else { return Ok(()) };
         let taken = self.taken.get(&buyer).copied().unwrap_or(0);
         if taken.saturating_add(more) > u64::from(limit) {
@@ -233,7 +242,7 @@ impl State {
 
     /// From which locations `units` leave, in the order of their names; empty when all stock
     /// stands at the main location.
-    fn picks(&self, units: u64) -> Vec<(String, u64)> {
+    pub(super) fn picks(&self, units: u64) -> Vec<(String, u64)> {
         if self.locations.keys().all(|name| name == super::MAIN_LOCATION) {
             return vec![];
         }

@@ -4,7 +4,7 @@
 //! so no claim here is past its deadline, whether or not a timer has fired.
 
 use super::{
-    Command, Event, Holder, MAX_UNITS, Refusal, Sale, State,
+    Command, Event, Holder, MAX_UNITS, Refusal, Sale, State, bare,
     claims::{commit, give_back, hand_back, release, reserve, take_back, take_over},
 };
 use crate::domain::{Context, Money, ProductId};
@@ -71,6 +71,11 @@ pub(super) fn decide(state: &State, command: &Command, context: &Context) -> Dec
             Ok(vec![Event::ReturnForgotten { order: *order, number: *number }])
         }
         Command::ForgetReturn { .. } => Ok(vec![]),
+        Command::ReserveBare(wish) => bare::reserve(state, wish, now),
+        Command::ReleaseBare { reservation } => bare::release(state, *reservation),
+        Command::CommitBare { reservation, reference } => {
+            bare::commit(state, *reservation, reference)
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     Buyer, CartClaim, Ended, Event, Holder, MAIN_LOCATION, Memory, OrderClaim, Purchase, Sequence,
-    State, claims::identities,
+    State, bare, claims::identities,
 };
 use crate::domain::{CartId, OrderId, Time};
 
@@ -83,6 +83,19 @@ pub(super) fn evolve(state: &mut State, event: &Event, now: Time) {
         }
         Event::Forgotten { order } => {
             state.recall(Holder::Order(*order));
+        }
+        Event::BareReserved { reservation, buyer, units, until, price } => {
+            let (buyer, units, until, price) = (*buyer, *units, *until, *price);
+            state.hold_bare(*reservation, bare::Claim { units, until, price, buyer });
+        }
+        Event::BareReleased { reservation, .. } => state.release_bare(*reservation, now),
+        Event::BareExpired { reservations } => {
+            for (reservation, _) in reservations {
+                state.drop_bare(*reservation);
+            }
+        }
+        Event::BareCommitted { reservation, units, picks, reference } => {
+            state.commit_bare(*reservation, *units, picks, reference, now);
         }
         Event::LowStock { .. } => state.low = true,
         Event::SoldOut {} => state.sold_out = true,
@@ -215,6 +228,10 @@ impl State {
             self.count(buyer, email, i64::from(units)); // sold units count for the whole sale
             self.purchases.insert(order, Purchase { buyer, email, units });
         }
+        self.sell(units, picks);
+    }
+
+    pub(super) fn sell(&mut self, units: u32, picks: &[(String, u64)]) {
         self.sold = self.sold.saturating_add(u64::from(units));
         if picks.is_empty() {
             self.stock_out(MAIN_LOCATION, u64::from(units));
@@ -224,7 +241,7 @@ impl State {
         }
     }
 
-    fn remember(&mut self, holder: Holder, ended: Ended, until: Option<Time>) {
+    pub(super) fn remember(&mut self, holder: Holder, ended: Ended, until: Option<Time>) {
         self.recall(holder);
         self.ended.insert(holder, Memory { ended, until });
         if let Some(until) = until {
@@ -251,7 +268,7 @@ impl State {
     }
 
     /// Counts units for both identities of a buyer, while a sale with a limit is on.
-    fn count(&mut self, buyer: Buyer, email: Buyer, units: i64) {
+    pub(super) fn count(&mut self, buyer: Buyer, email: Buyer, units: i64) {
         if self.limit().is_none() {
             return;
         }
@@ -273,7 +290,11 @@ impl State {
         self.purchases.clear();
         let carts = self.carts.values().map(|claim| (claim.buyer, claim.buyer, claim.units));
         let orders = self.orders.values().map(|claim| (claim.from.buyer, claim.email, claim.units));
-        for (buyer, email, units) in carts.chain(orders).collect::<Vec<_>>() {
+        let bare = self.bare.iter().map(|(reservation, claim)| {
+            let buyer = claim.buyer(*reservation);
+            (buyer, buyer, claim.units)
+        });
+        for (buyer, email, units) in carts.chain(orders).chain(bare).collect::<Vec<_>>() {
             self.count(buyer, email, i64::from(units));
         }
     }

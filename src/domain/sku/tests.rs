@@ -6,6 +6,7 @@
     reason = "a test that overflows has failed, and only some events matter to it"
 )]
 
+mod bare;
 mod catalogue;
 
 mod limit;
@@ -18,10 +19,11 @@ mod sale;
 mod stock;
 
 use super::{
-    Buyer, Change, Command, Event, MAIN_LOCATION, Refusal, Reserve, Sale, Sequence, State, TakeOver,
+    Buyer, Change, Command, Event, MAIN_LOCATION, Refusal, Reserve, ReserveBare, Sale, Sequence,
+    State, TakeOver,
 };
 use crate::domain::{
-    CartId, Machine, Money, OrderId, ProductId, Time,
+    CartId, Machine, Money, OrderId, ProductId, ReservationId, Time,
     testing::{Run, START, at, check_machine, usd},
 };
 use uuid::Uuid;
@@ -47,6 +49,10 @@ fn cart(who: u128) -> CartId {
 
 fn order(number: u128) -> OrderId {
     OrderId(Uuid::from_u128(number))
+}
+
+fn res(number: u128) -> ReservationId {
+    ReservationId(Uuid::from_u128(number))
 }
 
 fn product(number: u128) -> ProductId {
@@ -118,6 +124,24 @@ fn expired_order(number: u128, units: u32) -> Event {
     Event::Expired { carts: vec![], orders: vec![(order(number), units)] }
 }
 
+fn bare_reserved(number: u128, units: u32, price: i64) -> Event {
+    let (reservation, buyer, price) = (res(number), Some(Buyer(ANA)), usd(price));
+    Event::BareReserved { reservation, buyer, units, until: UNTIL, price }
+}
+
+fn bare_released(number: u128, units: u32) -> Event {
+    Event::BareReleased { reservation: res(number), units }
+}
+
+fn bare_committed(number: u128, units: u32, reference: &str) -> Event {
+    let (reservation, reference) = (res(number), reference.to_owned());
+    Event::BareCommitted { reservation, units, picks: vec![], reference }
+}
+
+fn bare_expired(number: u128, units: u32) -> Event {
+    Event::BareExpired { reservations: vec![(res(number), units)] }
+}
+
 fn sale(units_per_buyer: Option<u32>) -> Sale {
     Sale { opens_at: START, closes_at: ORDER_UNTIL, price: usd(SALE_PRICE), units_per_buyer }
 }
@@ -147,6 +171,20 @@ fn add(who: u128, units: u32, count: u64) -> Command {
 
 fn set(who: u128, units: u32, count: u64) -> Command {
     Command::Reserve(wish(who, Change::Set(units), count))
+}
+
+/// For Ana, until `UNTIL` when it is asked for at `START`.
+fn reserve_bare(number: u128, units: u32) -> Command {
+    let (reservation, buyer, ttl_ms) = (res(number), Some(Buyer(ANA)), UNTIL.ms_since(START));
+    Command::ReserveBare(ReserveBare { reservation, buyer, units, ttl_ms })
+}
+
+fn release_bare(number: u128) -> Command {
+    Command::ReleaseBare { reservation: res(number) }
+}
+
+fn commit_bare(number: u128, reference: &str) -> Command {
+    Command::CommitBare { reservation: res(number), reference: reference.to_owned() }
 }
 
 fn take_over(who: u128, number: u128, units: u32) -> Command {

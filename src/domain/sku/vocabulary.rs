@@ -1,7 +1,7 @@
 //! What can be asked of a SKU, what happens to it, and why it refuses.
 
 use super::{Buyer, Sequence};
-use crate::domain::{CartId, Currency, Money, OrderId, ProductId, Time, machine};
+use crate::domain::{CartId, Currency, Money, OrderId, ProductId, ReservationId, Time, machine};
 use serde::{Deserialize, Serialize};
 
 /// How a cart wants to change its units.
@@ -62,6 +62,19 @@ pub struct TakeOver {
     pub until: Time,
 }
 
+/// Somebody who keeps carts elsewhere asks for units.
+#[derive(Clone, Debug)]
+pub struct ReserveBare {
+    /// Chosen by whoever asks; names this wish and no other.
+    pub reservation: ReservationId,
+    /// Whom the limit counts; without one the reservation is a buyer of its own.
+    pub buyer: Option<Buyer>,
+    /// How many.
+    pub units: u32,
+    /// For how long, from the decision on.
+    pub ttl_ms: u64,
+}
+
 /// What can be asked of a SKU.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -106,6 +119,12 @@ pub enum Command {
     TakeBack { order: OrderId, number: u32, units: u32, restock: bool },
     /// The order recorded the answer to this `TakeBack`.
     ForgetReturn { order: OrderId, number: u32 },
+    /// Somebody who keeps carts elsewhere asks for units.
+    ReserveBare(ReserveBare),
+    /// A bare reservation is not wanted any more.
+    ReleaseBare { reservation: ReservationId },
+    /// The units of a bare reservation are sold, as `reference` says to whoever reads the ledger.
+    CommitBare { reservation: ReservationId, reference: String },
 }
 
 /// What happened to a SKU. Field names are the log's format.
@@ -214,6 +233,27 @@ pub enum Event {
         order: OrderId,
         number: u32,
     },
+    BareReserved {
+        reservation: ReservationId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        buyer: Option<Buyer>,
+        units: u32,
+        until: Time,
+        price: Money,
+    },
+    BareReleased {
+        reservation: ReservationId,
+        units: u32,
+    },
+    BareExpired {
+        reservations: Vec<(ReservationId, u32)>,
+    },
+    BareCommitted {
+        reservation: ReservationId,
+        units: u32,
+        picks: Vec<(String, u64)>,
+        reference: String,
+    },
 }
 
 impl machine::Event for Event {
@@ -239,6 +279,11 @@ pub enum Refusal {
     LimitPerBuyer { limit: u32 },
     /// The claim has ended.
     ReservationLapsed,
+    /// The reservation of this name is for other units or for another buyer, or was committed
+    /// under another reference.
+    OtherReservation,
+    /// The reservation was committed.
+    AlreadySold,
     /// The cart's other lines cost another currency.
     MixedCurrencies,
     /// Fewer are there than should go.

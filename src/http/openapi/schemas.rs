@@ -6,7 +6,7 @@
 
 use crate::{
     domain::{
-        CartId, Currency, Money, OrderId, ProductId, Sku, Time,
+        CartId, Currency, Money, OrderId, ProductId, ReservationId, Sku, Time,
         order::{Milestone, Payment, Status},
         sku::{MAX_UNITS, Sale},
     },
@@ -17,6 +17,7 @@ use crate::{
         catalogue::{self, MAX_AMOUNT_MINOR},
         lists::{Category, Sort},
         orders::{Address, Contact, Details, Gift, Payment as Means},
+        reservations,
     },
     views::ledger::Movement,
 };
@@ -197,6 +198,7 @@ schemas! {
     CartId, "CartId" => id("cart_", "A cart. It opens nothing; the Cart-Token does.");
     OrderId, "OrderId" => id("ord_", "An order.");
     ProductId, "ProductId" => id("prod_", "A product.");
+    ReservationId, "ReservationId" => id("res_", "A reservation, named by whoever made it.");
     Time, "Time" => text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .description(Some("RFC 3339, answered in UTC."));
     Position, "Position" => whole(0, i64::MAX.unsigned_abs())
@@ -277,6 +279,16 @@ schemas! {
         .has("address", named::<Address>())
         .property("gift", maybe::<Gift>())
         .has("payment", named::<Means>());
+    reservations::Wish, "ReservationWish" => closed()
+        .has("units", whole(1, cart::MAX_UNITS.into()))
+        .property("buyer", OneOfBuilder::new()
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .item(bounded(1, reservations::MAX_TEXT, ONE_LINE)))
+        .property("ttl_ms", OneOfBuilder::new()
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .item(whole(1, reservations::MAX_TTL_MS)));
+    reservations::Sale, "ReservationSale" => closed()
+        .has("reference", bounded(1, reservations::MAX_TEXT, ONE_LINE));
 }
 
 /// A total: unlike a price it may be larger than what one unit may cost.
@@ -294,6 +306,7 @@ shapes! {
         let most = i64::try_from(MAX_UNITS).unwrap_or(i64::MAX);
         AnyOfBuilder::new().item(whole(1, MAX_UNITS)).item(whole(-most, 0).maximum(Some(-1)))
     };
+    ReservationStatus => text().enum_values(Some(["reserved", "sold"]));
     Whole32 => whole(0, u32::MAX.into());
     BuyerLimit => whole(1, u32::MAX.into());
     ReasonText => bounded(1, super::super::inventory::MAX_TEXT, ONE_LINE);

@@ -36,7 +36,7 @@ pub struct Movement {
     /// Where a transfer's units went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// The cart or order that has, had or got the units, or the product that owns the SKU.
+    /// The cart, order or reservation that has, had or got the units, or the product that owns the SKU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
     /// Why, or under which reference.
@@ -72,11 +72,16 @@ pub fn movements(entry: &EntryRef<'_>) -> Result<Vec<Movement>, codec::Error> {
         let lines = carts.chain(orders);
         return Ok(lines.map(|(who, units)| line("expiry").units(units).holder(&who)).collect());
     }
-    if let Event::Committed { order, picks, .. } = &event
+    if let Event::BareExpired { reservations } = &event {
+        let expired = |(who, units): &(_, u32)| line("expiry").units(*units).holder(who);
+        return Ok(reservations.iter().map(expired).collect());
+    }
+    if let Event::Committed { picks, .. } | Event::BareCommitted { picks, .. } = &event
         && !picks.is_empty()
     {
+        let whole = describe(event.clone(), line);
         let sale = |(location, units): &(String, u64)| {
-            line("sale").units(*units).negated().location(location.clone()).holder(order)
+            whole.clone().units(*units).negated().location(location.clone())
         };
         return Ok(picks.iter().map(sale).collect());
     }
@@ -133,7 +138,17 @@ fn describe(event: Event, line: impl Fn(&'static str) -> Movement) -> Movement {
         Event::LowStock { free } => line("low-stock").units(free),
         Event::SoldOut {} => line("sold-out"),
         Event::BackInStock { free } => line("back-in-stock").units(free),
-        Event::Expired { .. } => line("expiry"),
+        Event::BareReserved { reservation, units, .. } => {
+            line("reservation").units(units).holder(&reservation)
+        }
+        // What it has now, as for a cart.
+        Event::BareReleased { reservation, .. } => {
+            line("release").units(0_u32).holder(&reservation)
+        }
+        Event::BareCommitted { reservation, units, reference, .. } => {
+            line("sale").units(units).negated().holder(&reservation).reason(reference)
+        }
+        Event::Expired { .. } | Event::BareExpired { .. } => line("expiry"),
     }
 }
 

@@ -26,6 +26,9 @@ enum Op {
     Forget { which: usize },
     TakeBack { which: usize, units: u32, restock: bool },
     AgainBack { which: usize, forget: bool },
+    Bare { number: u128, units: u32, buyer: Option<u128> },
+    ReleaseBare { number: u128 },
+    CommitBare { number: u128, reference: bool },
     Stock(Command),
     Wait { ms: u64 },
 }
@@ -48,6 +51,11 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (which.clone(), 1_u32..3, any::<bool>())
             .prop_map(|(which, units, restock)| Op::TakeBack { which, units, restock }),
         2 => (which, any::<bool>()).prop_map(|(which, forget)| Op::AgainBack { which, forget }),
+        4 => (1_u128..6, 0_u32..4, prop::option::of(0_u128..2))
+            .prop_map(|(number, units, buyer)| Op::Bare { number, units, buyer }),
+        1 => (1_u128..6).prop_map(|number| Op::ReleaseBare { number }),
+        2 => (1_u128..6, prop::bool::weighted(0.9))
+            .prop_map(|(number, reference)| Op::CommitBare { number, reference }),
         2 => stock().prop_map(Op::Stock),
         3 => (1_u64..70).prop_map(|ms| Op::Wait { ms }),
     ]
@@ -123,6 +131,15 @@ impl Play {
             Op::Forget { which } => self.saga(which, &[Saga::Returned], Saga::Forgotten),
             Op::TakeBack { which, units, restock } => self.take_back(which, units, restock),
             Op::AgainBack { which, forget } => self.again_back(which, forget),
+            Op::Bare { number, units, buyer } => {
+                let (reservation, ttl_ms) = (res(number), TTL_MS);
+                let buyer = buyer.map(|buyer| Buyer(200 + buyer));
+                Some(Command::ReserveBare(ReserveBare { reservation, buyer, units, ttl_ms }))
+            }
+            Op::ReleaseBare { number } => Some(release_bare(number)),
+            Op::CommitBare { number, reference } => {
+                Some(commit_bare(number, if reference { "one" } else { "other" }))
+            }
             Op::Stock(command) => Some(command),
             Op::Wait { ms } => {
                 self.now = self.now.plus_ms(ms);

@@ -9,6 +9,7 @@ use proptest::test_runner::TestCaseResult;
 enum Who {
     Cart(CartId),
     Order(OrderId),
+    Bare(ReservationId),
 }
 
 /// Units that somebody has: claimed until an instant, or sold.
@@ -47,6 +48,10 @@ pub(super) struct Books {
     /// Which cart made which order: a cart has one open order at a time.
     pub(super) placed: Vec<(CartId, OrderId)>,
     pub(super) sent: Vec<Reserve>,
+    /// Under which names bare reservations were sold.
+    references: Vec<(ReservationId, String)>,
+    /// Bare reservations that were given back.
+    given_back: Vec<ReservationId>,
     sold_out: bool,
 }
 
@@ -155,6 +160,33 @@ impl Books {
                     self.written_off += i64::from(*units);
                 }
             }
+            Event::BareReserved { reservation, buyer, units, until, .. } => {
+                let who = Who::Bare(*reservation);
+                assert!(self.take(who, false).is_none(), "reserved twice");
+                let buyer = buyer.unwrap_or(Buyer(reservation.0.as_u128()));
+                self.claim(who, *units, *until, vec![buyer], None);
+            }
+            Event::BareReleased { reservation, units } => {
+                let entry = self.take(Who::Bare(*reservation), false).unwrap();
+                assert_eq!(entry.units, u64::from(*units));
+                self.given_back.push(*reservation);
+            }
+            Event::BareExpired { reservations } => {
+                for (reservation, units) in reservations {
+                    let entry = self.take(Who::Bare(*reservation), false).unwrap();
+                    assert!(entry.until.unwrap() <= now && entry.units == u64::from(*units));
+                }
+            }
+            Event::BareCommitted { reservation, units, picks, reference } => {
+                let mut entry = self.take(Who::Bare(*reservation), false).unwrap();
+                let picked: u64 = picks.iter().map(|(_, units)| units).sum();
+                assert!(entry.until.unwrap() > now && entry.units == u64::from(*units));
+                assert!(picks.is_empty() || picked == entry.units);
+                entry.until = None;
+                self.in_house -= i64::from(*units);
+                self.entries.push(entry);
+                self.references.push((*reservation, reference.clone()));
+            }
             Event::SoldOut {} => {
                 assert!(!self.sold_out && self.free() == 0, "sold out twice, or not at all");
                 self.sold_out = true;
@@ -198,6 +230,7 @@ impl Books {
         prop_assert_eq!(self.arrived, booked, "units came or went unbooked");
         let claims = state.cart_claims().map(|(_, claim)| claim.units);
         let claims = claims.chain(state.order_claims().map(|(_, claim)| claim.units));
+        let claims = claims.chain(state.bare_claims().map(|(_, units)| units));
         prop_assert_eq!(claims.map(u64::from).sum::<u64>(), reserved);
         prop_assert!(self.entries.iter().all(|e| e.until.is_none_or(|until| until > now)));
         prop_assert_eq!(self.sold_out, self.free() == 0, "a crossing went by unmarked");
@@ -240,11 +273,46 @@ impl Books {
                 };
                 assert!(self.free() < u64::from(*units) || lapsed.buyers.iter().any(over));
             }
+            (Command::ReserveBare(wish), refusal) => self.check_bare(wish, refusal, limit),
+            (Command::ReleaseBare { reservation }, Refusal::AlreadySold) => {
+                assert!(self.name_of(*reservation).is_some());
+            }
+            (Command::CommitBare { reservation, .. }, Refusal::ReservationLapsed) => {
+                let none = self.sum(|e| e.who == Who::Bare(*reservation)) == 0;
+                assert!(none, "it holds units");
+            }
+            (Command::CommitBare { reservation, reference }, Refusal::OtherReservation) => {
+                assert!(self.name_of(*reservation).is_some_and(|name| name != reference));
+            }
             (Command::TakeOver(wish), Refusal::OutOfRange) => assert_eq!(wish.units, 0),
             (Command::Receive { units, .. }, Refusal::OutOfRange) => assert_eq!(*units, 0),
             (Command::Transfer { .. } | Command::WriteOff { .. } | Command::Adjust { .. }, _) => {}
             other => panic!("refused without a reason: {other:?}"),
         }
+    }
+
+    fn check_bare(&self, wish: &ReserveBare, refusal: &Refusal, limit: Option<u32>) {
+        let (id, units) = (wish.reservation, u64::from(wish.units));
+        let own = self.sum(|entry| entry.who == Who::Bare(id));
+        match refusal {
+            Refusal::SoldOut { free } => {
+                assert_eq!(*free, self.free());
+                assert!(own == 0 && units > *free);
+            }
+            Refusal::LimitPerBuyer { .. } => {
+                let buyer = wish.buyer.unwrap_or(Buyer(id.0.as_u128()));
+                assert!(self.count(buyer) + units > u64::from(limit.unwrap()));
+            }
+            Refusal::OutOfRange => assert_eq!(units, 0),
+            Refusal::OtherReservation => assert!(own > 0, "there is no other one"),
+            Refusal::ReservationLapsed => assert!(self.given_back.contains(&id)),
+            other => panic!("refused without a reason: {other:?}"),
+        }
+    }
+
+    fn name_of(&self, reservation: ReservationId) -> Option<&String> {
+        let mut names = self.references.iter();
+        names.find(|(known, _)| *known == reservation).map(|(_, name)| name)
     }
 
     pub(super) fn has_open_order(&self, cart: CartId) -> bool {
