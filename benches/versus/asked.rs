@@ -31,7 +31,7 @@ impl Asked {
 /// Connections of the ratios over HTTP.
 const CONNECTIONS: usize = 256;
 
-/// What TigerBeetle did at so many in flight; see [`super::document`].
+/// What `TigerBeetle` did at so many in flight, at its best.
 const TIGERBEETLE: [(usize, f64); 2] = [(64, 72_000.0), (1_024, 171_000.0)];
 
 /// Complete checkouts that are asked for where the bare loop makes so many.

@@ -1,24 +1,24 @@
 //! Doors that a team would build over a rival, as plain as axum makes them: JSON in, one call, JSON
 //! out. Each runs in a process of its own: the bench starts itself again with [`ARGUMENT`].
 
-use super::{
-    postgres, redis,
-    wish::{Held, Wish},
-};
+use super::{postgres, redis};
 use ::redis::aio::MultiplexedConnection;
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
-    routing::post,
+    routing::{post, put},
     serve::ListenerExt as _,
 };
 use deadpool_postgres::Pool;
-use doorbuster::load::Target;
+use doorbuster::{
+    domain::ReservationId,
+    load::{Target, contract::Line},
+};
+use serde::{Deserialize, Serialize};
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
 };
@@ -27,10 +27,13 @@ use tokio::net::TcpListener;
 /// Makes the bench a door: `--door noop|redis|postgres ADDRESS...`.
 pub const ARGUMENT: &str = "--door";
 
-/// Where every such door reserves.
-pub const PATH: &str = "/reservations";
+/// Where one does nothing.
+pub const NOOP: &str = "/noop";
 
-/// Connections of the door over PostgreSQL. A hot row takes one after the other, whoever asks.
+/// Where the others reserve, as the shop does.
+const RESERVE: &str = "/api/inventory/{sku}/reservations/{id}";
+
+/// Connections of the door over `PostgreSQL`. A hot row takes one after the other, whoever asks.
 pub const POOL: usize = 16;
 
 /// A door that listens. Gone with its holder, and with its standard input, so with the bench.
@@ -66,15 +69,15 @@ pub fn serve(arguments: &[String]) {
     super::support::runtime().block_on(async {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let router = match words[..] {
-            ["noop"] => Router::new().route(PATH, post(nothing)),
+            ["noop"] => Router::new().route(NOOP, post(nothing)),
             ["redis", socket, hash] => {
-                let connection = redis::connect(Path::new(socket)).await.expect("a connection");
+                let connection = redis::connect(socket.as_ref()).await.expect("a connection");
                 let shared = (connection, Arc::from(hash));
-                Router::new().route(PATH, post(over_redis)).with_state(shared)
+                Router::new().route(RESERVE, put(over_redis)).with_state(shared)
             }
             ["postgres", folder] => {
-                let pool = postgres::pool(Path::new(folder), POOL);
-                Router::new().route(PATH, post(over_postgres)).with_state(pool)
+                let pool = postgres::pool(folder.as_ref(), POOL);
+                Router::new().route(RESERVE, put(over_postgres)).with_state(pool)
             }
             _ => panic!("{ARGUMENT} {words:?} is no door"),
         };
@@ -89,40 +92,66 @@ pub fn serve(arguments: &[String]) {
     });
 }
 
-fn held(Wish { id, sku, units }: Wish, free: i64) -> Response {
-    Json(Held { id, sku, units, free }).into_response()
+async fn nothing(Json(line): Json<Line>) -> Json<Line> {
+    Json(line)
 }
 
-async fn nothing(Json(wish): Json<Wish>) -> Response {
-    held(wish, 0)
+/// Of what, and under which id.
+type Named = Path<(String, String)>;
+
+#[derive(Deserialize)]
+struct Wish {
+    units: u32,
+}
+
+/// What somebody has now.
+#[derive(Serialize)]
+struct Held {
+    id: String,
+    sku: String,
+    units: u32,
+    /// How many more there are.
+    free: i64,
+}
+
+fn held(Path((sku, id)): Named, Wish { units }: Wish, free: i64) -> Response {
+    (StatusCode::CREATED, Json(Held { id, sku, units, free })).into_response()
+}
+
+fn broken(error: impl std::fmt::Display) -> Response {
+    (StatusCode::BAD_GATEWAY, error.to_string()).into_response()
 }
 
 type OverRedis = (MultiplexedConnection, Arc<str>);
 
 async fn over_redis(
     State((mut connection, hash)): State<OverRedis>,
+    named: Named,
     Json(wish): Json<Wish>,
 ) -> Response {
-    let call = redis::reserve(&hash, &wish.id.to_string(), &wish.sku, wish.units);
+    let call = redis::reserve(&hash, &named.0.1, &named.0.0, wish.units);
     match call.query_async::<i64>(&mut connection).await {
-        Ok(free) if free >= 0 => held(wish, free),
+        Ok(free) if free >= 0 => held(named, wish, free),
         Ok(_) => StatusCode::CONFLICT.into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        Err(error) => broken(error),
     }
 }
 
-async fn over_postgres(State(pool): State<Pool>, Json(wish): Json<Wish>) -> Response {
-    let taken = async {
-        let client = pool.get().await.map_err(|error| error.to_string())?;
-        let statement = client.prepare_cached(postgres::RESERVE).await;
-        let statement = statement.map_err(|error| error.to_string())?;
-        let units = i64::from(wish.units);
-        let row = client.query_opt(&statement, &[&wish.id, &wish.sku, &units]).await;
-        row.map_err(|error| error.to_string())
+async fn over_postgres(State(pool): State<Pool>, named: Named, Json(wish): Json<Wish>) -> Response {
+    let Some(ReservationId(id)) = ReservationId::parse(&named.0.1) else {
+        return StatusCode::NOT_FOUND.into_response();
     };
-    match taken.await {
-        Ok(Some(row)) => held(wish, row.get(0)),
+    let client = match pool.get().await {
+        Ok(client) => client,
+        Err(error) => return broken(error),
+    };
+    let statement = match client.prepare_cached(postgres::RESERVE).await {
+        Ok(statement) => statement,
+        Err(error) => return broken(error),
+    };
+    match client.query_opt(&statement, &[&id, &named.0.0, &i64::from(wish.units)]).await {
+        Ok(Some(row)) => held(named, wish, row.get(0)),
         Ok(None) => StatusCode::CONFLICT.into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, error).into_response(),
+        Err(error) => broken(error),
     }
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL with one hot row: one prepared statement takes the units and notes the reservation,
+//! `PostgreSQL` with one hot row: one prepared statement takes the units and notes the reservation,
 //! synced at commit. Started in a temporary folder, over a Unix socket.
 
 use super::{
@@ -170,7 +170,7 @@ impl Script for Direct {
         turn: Turn,
         _: &mut Tally,
     ) -> Outcome {
-        let id = reservation_id(turn.index);
+        let id = reservation_id(turn.index).0;
         match client.query_opt(&*statement, &[&id, &SKU, &1_i64]).await {
             Ok(Some(_)) => Outcome::Ok,
             Ok(None) => Outcome::Refused("sold out".into()),

@@ -10,6 +10,8 @@ use super::{
     support::{raw, smoke},
     wish::Reserve,
 };
+use bytes::Bytes;
+use doorbuster::load::scripts::Post;
 use std::{path::PathBuf, time::Duration};
 
 /// One of the contenders, or a limit of the machine.
@@ -136,7 +138,7 @@ impl Rivals {
                     drive(redis.script(), clients, time).await
                 } else {
                     let door = Door::start("redis", &redis.address());
-                    drive(Reserve::new(&door.target, doors::PATH), clients, time).await
+                    drive(Reserve::new(&door.target), clients, time).await
                 };
                 assert_eq!(redis.books().await, (done, done), "reserved and noted, and told so");
                 Sample::rate(per_second)
@@ -148,17 +150,18 @@ impl Rivals {
                     drive(postgres.script(), clients, time).await
                 } else {
                     let door = Door::start("postgres", &postgres.address());
-                    drive(Reserve::new(&door.target, doors::PATH), clients, time).await
+                    drive(Reserve::new(&door.target), clients, time).await
                 };
                 assert_eq!(postgres.books().await, (done, done), "reserved and noted, told so");
                 Sample::rate(per_second)
             }
             Row::Noop => {
                 let door = Door::start("noop", &[]);
-                let reserve = Reserve::new(&door.target, doors::PATH);
-                Sample::rate(drive(reserve, clients, time).await.0)
+                let body = Bytes::from_static(b"{\"sku\":\"SKU-0\",\"units\":1}");
+                let post = Post::new(&door.target, doors::NOOP, body);
+                Sample::rate(drive(post, clients, time).await.0)
             }
-            Row::DoorReserves => return None,
+            Row::DoorReserves => shop::over_http(Ask::Reserve, clients, time).await,
             Row::DoorAdds => shop::over_http(Ask::Add, clients, time).await,
             Row::DoorBuys => shop::over_http(Ask::Buy, clients, time).await,
         };

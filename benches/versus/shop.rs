@@ -1,9 +1,9 @@
 //! The shop's own rows: in this process without a door, and as the program itself behind its door.
 
-use super::{SKU, STOCK, Sample, drive};
+use super::{SKU, STOCK, Sample, drive, wish::Reserve};
 use doorbuster::{
     actors::Settings,
-    domain::{CartId, Currency, Money, Sku},
+    domain::{Currency, Money, ReservationId, Sku},
     journal::{Layout, Position, file},
     load::{
         Client, Outcome, Script, Tally, Target, Turn,
@@ -11,7 +11,7 @@ use doorbuster::{
         desk,
         scripts::{Baskets, Buy, Post},
     },
-    shop::Shop,
+    shop::{Shop, reservations::Wish},
 };
 use std::{path::Path, time::Duration};
 use tempfile::TempDir;
@@ -25,12 +25,14 @@ use super::support::{
 /// SKUs of the complete checkouts without a door: as in the bench that watches over them.
 const SKUS: u64 = 100;
 
-/// WebSockets have no part in this; without room for so many, no word of it either.
+/// `WebSockets` have no part in this; without room for so many, no word of it either.
 const FEW_FILES: [&str; 2] = ["--most-sockets", "1000"];
 
 /// What a client asks of the shop's door.
 #[derive(Clone, Copy)]
 pub enum Ask {
+    /// One unit, without a cart.
+    Reserve,
     /// One unit into a new guest's cart.
     Add,
     /// A new guest's whole purchase.
@@ -51,8 +53,9 @@ impl Script for Rush {
     }
 
     async fn perform(&self, shop: &mut Shop, _: Turn, _: &mut Tally) -> Outcome {
-        let holder = CartId(shop.system().new_uuid());
-        let done = shop.reserve(holder, &self.sku, 1).await;
+        let id = ReservationId(shop.system().new_uuid());
+        let wish = Wish { units: 1, buyer: None, ttl_ms: None };
+        let done = shop.reserve(id, &self.sku, &wish).await;
         done.map_or_else(|error| Outcome::Failed(error.to_string()), |_| Outcome::Ok)
     }
 }
@@ -105,6 +108,7 @@ pub async fn over_http(ask: Ask, connections: usize, time: Duration) -> Sample {
     let before = syncs(target).await;
     let line = Line { sku: sku.clone(), units: 1 };
     let (per_second, done) = match ask {
+        Ask::Reserve => drive(Reserve::new(target), connections, time).await,
         Ask::Add => drive(Post::add(target, sku.clone(), 1), connections, time).await,
         Ask::Buy => {
             let baskets = Baskets::Same(vec![line]);
@@ -116,7 +120,7 @@ pub async fn over_http(ask: Ask, connections: usize, time: Duration) -> Sample {
     let books = desk::inventory(&mut Client::new(target), &sku).await.expect("books");
     let told = i64::try_from(done).expect("a count");
     match ask {
-        Ask::Add => assert_eq!(books.reserved, told, "reserved, and told so"),
+        Ask::Reserve | Ask::Add => assert_eq!(books.reserved, told, "reserved, and told so"),
         Ask::Buy => assert_eq!(books.sold, told, "sold, and told so"),
     }
     server.end();

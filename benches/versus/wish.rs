@@ -1,46 +1,41 @@
-//! What every client of a door asks for, and how every door that is not the shop's answers.
+//! What every client asks of every door that reserves: one unit, under an id of its own, with the
+//! shop's own request. The plain doors take the same and leave the admin's token unread.
 
+use super::{SKU, support::server::ADMIN};
 use bytes::Bytes;
-use doorbuster::load::{Client, Outcome, Script, Tally, Target, Turn};
-use serde::{Deserialize, Serialize};
+use doorbuster::{
+    domain::ReservationId,
+    load::{Client, Outcome, Script, Tally, Target, Turn, client::bearer},
+};
+use hyper::{
+    Method,
+    header::{HeaderName, HeaderValue},
+};
 use uuid::Uuid;
 
-/// A reservation that somebody wants.
-#[derive(Deserialize, Serialize)]
-pub struct Wish {
-    /// Makes a repetition the same reservation.
-    pub id: Uuid,
-    /// Of what.
-    pub sku: String,
-    /// How many.
-    pub units: u32,
+/// Each turn's own, and as good as random.
+pub fn reservation_id(turn: u64) -> ReservationId {
+    let mix = |number: u64| {
+        let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        number ^ (number >> 31)
+    };
+    let turn = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    ReservationId(Uuid::from_u64_pair(mix(turn), mix(!turn)))
 }
 
-/// A reservation that somebody has.
-#[derive(Serialize)]
-pub struct Held {
-    pub id: Uuid,
-    pub sku: String,
-    pub units: u32,
-    /// How many more are free.
-    pub free: i64,
-}
-
-/// Each turn's own. One after the other, as databases like their keys best.
-pub fn reservation_id(turn: u64) -> Uuid {
-    Uuid::from_u64_pair(0x0190_0000_0000_7000, 0x8000_0000_0000_0000 | turn)
-}
-
-/// Each turn reserves one unit, under an id of its own.
+/// Each turn reserves one unit.
 pub struct Reserve {
     target: Target,
-    path: &'static str,
+    headers: [(HeaderName, HeaderValue); 1],
+    body: Bytes,
 }
 
 impl Reserve {
     /// Behind this door.
-    pub fn new(target: &Target, path: &'static str) -> Reserve {
-        Reserve { target: target.clone(), path }
+    pub fn new(target: &Target) -> Reserve {
+        let headers = [bearer(ADMIN).expect("a header")];
+        Reserve { target: target.clone(), headers, body: Bytes::from_static(b"{\"units\":1}") }
     }
 }
 
@@ -52,9 +47,9 @@ impl Script for Reserve {
     }
 
     async fn perform(&self, client: &mut Client, turn: Turn, _: &mut Tally) -> Outcome {
-        let wish = Wish { id: reservation_id(turn.index), sku: super::SKU.into(), units: 1 };
-        let body = Bytes::from(serde_json::to_vec(&wish).expect("JSON"));
-        match client.post(self.path, &[], body).await {
+        let id = reservation_id(turn.index);
+        let path = format!("/api/inventory/{SKU}/reservations/{id}");
+        match client.request(Method::PUT, &path, &self.headers, self.body.clone()).await {
             Ok(answer) if answer.is_success() => Outcome::Ok,
             Ok(answer) => Outcome::Failed(format!("{}: {:?}", answer.status, answer.body)),
             Err(error) => Outcome::Failed(error.to_string()),
