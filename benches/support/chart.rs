@@ -50,7 +50,7 @@ pub struct Bars<'a> {
     /// Machine, day, commit.
     pub note: &'a str,
     /// Names and figures; a group has one colour.
-    pub bars: &'a [Bar],
+    pub all: &'a [Bar],
 }
 
 /// One of them.
@@ -84,7 +84,8 @@ impl Lines<'_> {
         text(&mut svg, (WIDTH - RIGHT, bottom + 36.0), "end", self.across);
         let mut legend = LEFT;
         for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
-            let points = series.points.iter().map(|(at, up)| format!("{:.1},{:.1}", x(*at), y(*up)));
+            let points =
+                series.points.iter().map(|(at, up)| format!("{:.1},{:.1}", x(*at), y(*up)));
             let points = points.collect::<Vec<_>>().join(" ");
             let line = "fill='none' stroke-width='2' stroke";
             let _ = writeln!(svg, "<polyline points='{points}' {line}='{colour}'/>");
@@ -101,11 +102,11 @@ impl Lines<'_> {
 impl Bars<'_> {
     /// The chart as a whole document.
     pub fn svg(&self) -> String {
-        let longest = self.bars.iter().map(|bar| bar.figure).fold(f64::MIN_POSITIVE, f64::max);
-        let bottom = TOP + BAR * self.bars.len() as f64;
+        let longest = self.all.iter().map(|bar| bar.figure).fold(f64::MIN_POSITIVE, f64::max);
+        let bottom = TOP + BAR * self.all.len() as f64;
         let mut svg = open(self.title, self.note, bottom + 36.0);
         text(&mut svg, (NAME, TOP - 10.0), "start", self.unit);
-        for (row, bar) in self.bars.iter().enumerate() {
+        for (row, bar) in self.all.iter().enumerate() {
             let at = TOP + BAR * row as f64;
             let length = bar.figure / longest * (WIDTH - NAME - 90.0);
             let colour = COLOURS[bar.group % COLOURS.len()];

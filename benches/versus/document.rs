@@ -83,17 +83,25 @@ pub fn write(figures: &Figures, machine: &Machine, length: Length, folder: &Path
     let rivals = machine.rivals.join("; ");
     let Length { each, rounds } = length;
     let seconds = each.as_secs();
+    let quoted = match rounds {
+        1 => format!("one round of {seconds} s"),
+        _ => format!("the median of {rounds} rounds of {seconds} s"),
+    };
     let _ = write!(
         text,
         "| | |\n|---|---|\n\
          | machine | {}, shared with the load generator |\n\
          | one fdatasync of 4 KiB | {:.0?} |\n\
          | date | {} |\n\
+         | load average before the run | {} |\n\
          | commit | {} |\n\
          | rivals | {rivals} |\n\
-         | each figure | the median of {rounds} rounds of {seconds} s, on a fresh store |\n\n",
-        machine.hardware, machine.sync, machine.date, machine.commit
+         | each figure | {quoted}, on a fresh store |\n\n",
+        machine.hardware, machine.sync, machine.date, machine.load, machine.commit
     );
+    if machine.is_busy() {
+        let _ = write!(text, "{BUSY}\n\n");
+    }
     for (header, rows) in [rates(figures), ratios(figures)] {
         marked(&mut text, &header, &rows);
     }
@@ -102,6 +110,9 @@ pub fn write(figures: &Figures, machine: &Machine, length: Length, folder: &Path
     marked(&mut text, &header, &rows);
     std::fs::write(folder.join("versus.md"), text.trim_end().to_owned() + "\n").expect("a table");
 }
+
+const BUSY: &str =
+    "**Others used the machine meanwhile: these figures show that it runs, and no more.**";
 
 /// How each row is set up.
 const FAIRNESS: &str = "\
@@ -150,5 +161,5 @@ fn drawn(figures: &Figures, note: &str) -> String {
     let bars: Vec<Bar> = bars.collect();
     let title = "Durable reservations of one SKU beside rivals";
     let unit = "per second; 512 clients without a door, 256 connections over HTTP";
-    Bars { title, unit, note, bars: &bars }.svg()
+    Bars { title, unit, note, all: &bars }.svg()
 }

@@ -11,6 +11,8 @@ pub struct Machine {
     pub sync: Duration,
     /// Day, in UTC.
     pub date: String,
+    /// What others did with the machine when the bench began: below 0.5 on a quiet one.
+    pub load: String,
     /// Of the project.
     pub commit: String,
     /// Whose figures these are, by version.
@@ -26,7 +28,11 @@ impl Machine {
         let memory = field("/proc/meminfo", "MemTotal");
         let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or(0);
         let gibibytes = kilobytes as f64 / f64::from(1 << 20);
-        let version = |program: &Path| output(Command::new(program).arg("--version"));
+        // Redis goes on with details of its build.
+        let version = |program: &Path| {
+            let said = output(Command::new(program).arg("--version"));
+            said.split(" sha=").next().unwrap_or_default().to_owned()
+        };
         let installed = [redis::installed(), postgres::installed()];
         Machine {
             hardware: format!(
@@ -35,9 +41,15 @@ impl Machine {
             ),
             sync: raw::appends(4_096, Duration::from_secs(1)).1,
             date: today(),
+            load: load(),
             commit: commit(),
             rivals: installed.into_iter().flatten().map(|program| version(&program)).collect(),
         }
+    }
+
+    /// Whether others used it so much that no figure means anything.
+    pub fn is_busy(&self) -> bool {
+        self.load.parse().is_ok_and(|load: f64| load > 1.0)
     }
 }
 
@@ -46,6 +58,12 @@ fn field(file: &str, name: &str) -> String {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     line.split_once(':').map_or("unknown", |(_, value)| value.trim()).to_owned()
+}
+
+/// Of the last minute.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a figure is dated by the machine's own clock")]

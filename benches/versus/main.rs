@@ -70,6 +70,8 @@ fn main() {
         return doors::serve(&arguments[at + 1..]);
     }
     let length = support::length();
+    // Before the figures: the project's folder may have moved on when they are there.
+    let machine = machine::Machine::look();
     // Rivals are started from this thread, which lasts as long as the bench: their kernel ends
     // them with the thread that started them.
     let figures = support::runtime().block_on(async {
@@ -89,7 +91,6 @@ fn main() {
         }
         figures
     });
-    let machine = machine::Machine::look();
     document::print(&figures, &machine);
     if arguments.iter().any(|argument| argument == "--write") {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks");
