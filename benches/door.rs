@@ -16,14 +16,30 @@ use bytes::Bytes;
 use doorbuster::load::{
     Client, Script, Target,
     contract::Line,
-    scripts::{Baskets, Buy, Get, Post},
+    scripts::{Baskets, Buy, Get, Post, Reserve},
 };
 use hyper::header::{ACCEPT_ENCODING, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use std::time::Duration;
-use support::{Figure, count, listening::Open, median, ratio, table};
+use support::{
+    Figure, count, gateway,
+    listening::{ADMIN, Open},
+    median, ratio, table,
+};
 
 /// Connections of each measurement.
 const CONNECTIONS: usize = 256;
+
+/// Sockets of a gateway, and commands under way on each: as many as connections, and four times.
+const SOCKETS: [(u64, u64); 2] = [(16, 16), (16, 64)];
+
+/// What a gateway says, and what that is called.
+const SAID: [(&str, gateway::Say); 2] = [
+    ("add to cart", |_| r#""do":"cart.add","body":{"sku":"SKU-0","units":1}"#.to_owned()),
+    ("bare reservation", |number| {
+        let id = format!("res_{:016x}{number:016x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        format!(r#""do":"reserve","sku":"SKU-0","reservation":"{id}","body":{{"units":1}}"#)
+    }),
+];
 
 async fn rate(script: impl Script, time: Duration) -> f64 {
     Figure::of(script, CONNECTIONS, time).await.per_second
@@ -61,7 +77,8 @@ async fn reads(target: &Target) -> Vec<Read> {
 fn main() {
     let length = support::length();
     let runtime = support::runtime();
-    let (mut noops, mut adds, mut buys) = (vec![], vec![], vec![]);
+    let (mut noops, mut adds, mut bare, mut buys) = (vec![], vec![], vec![], vec![]);
+    let mut over_sockets: Vec<Vec<f64>> = vec![vec![]; SAID.len() * SOCKETS.len()];
     let mut seen: Vec<(&str, Vec<f64>)> = vec![];
     for round in 0..length.rounds {
         runtime.block_on(async {
@@ -80,6 +97,12 @@ fn main() {
                 }
             }
             adds.push(rate(Post::add(target, sku.clone(), 1), length.each).await);
+            bare.push(rate(Reserve::new(target, ADMIN, sku.clone()), length.each).await);
+            let rows = SAID.iter().flat_map(|(_, say)| SOCKETS.map(|sockets| (say, sockets)));
+            for (figures, (say, sockets)) in over_sockets.iter_mut().zip(rows) {
+                let figure = gateway::rate(target, ADMIN, *say, sockets, length.each).await;
+                figures.push(figure.per_second);
+            }
             let baskets = Baskets::Same(vec![line()]);
             let run_id = format!("bench-{round}");
             let buy = Buy::new(target, baskets, &run_id, "tok_approve");
@@ -87,12 +110,19 @@ fn main() {
             open.close().await;
         });
     }
-    let (noop, add, buy) = (median(noops), median(adds), median(buys));
+    let (noop, add, bare, buy) = (median(noops), median(adds), median(bare), median(buys));
     let mut rows = vec![
         vec!["no-op POST behind the same middleware".into(), count(noop), String::new()],
         vec!["add to cart, one SKU, new guests".into(), count(add), ratio(add, noop, 0.35)],
+        vec!["bare reservation, one SKU".into(), count(bare), ratio(bare, noop, 0.65)],
         vec!["complete checkouts".into(), count(buy), ratio(buy, noop, 0.10)],
     ];
+    let names = SAID.iter().flat_map(|(what, _)| SOCKETS.map(|sockets| (what, sockets)));
+    for (figures, (what, (sockets, under_way))) in over_sockets.into_iter().zip(names) {
+        let what = format!("{what} over {sockets} WebSockets, {under_way} under way on each");
+        let figure = median(figures);
+        rows.push(vec![what, count(figure), format!("{:.2}x", figure / noop)]);
+    }
     for (what, figures) in seen {
         let figure = median(figures);
         let ratio = match what {

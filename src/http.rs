@@ -2,13 +2,13 @@
 //!
 //! A handler parses into domain types, asks the [`Shop`] and answers; it decides nothing. Reading
 //! order: [`router`](mod@router) is the whole map of addresses; [`cart`], [`orders`], [`products`],
-//! [`inventory`], [`reservations`], [`live`], [`mail`] and [`operate`] are what stands there; `openapi` is what the
-//! document says of it, and `docs` serves that; [`problem`] says why not;
-//! [`extract`], [`auth`], [`etag`] and [`reply`] are the manners of all of them, [`cached`] and
-//! [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what
-//! goes around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
-//! HTTP/1.1 or HTTP/2. Invariant: every error that leaves is a problem with a
-//! code, and whatever a client can make large or slow has a limit.
+//! [`inventory`], [`reservations`], [`live`], [`mail`] and [`operate`] are what stands there; `openapi`
+//! is what the document says of it, in the words of `schemas`, and `docs` a page to read that; [`problem`] says why
+//! not; [`extract`], `text`, [`auth`], [`etag`] and [`reply`] are the manners of all of them,
+//! [`cached`] and [`coding`] what makes catalogue reads cheap, [`middleware`] and [`cors`] what goes
+//! around; [`server`] listens, says so while the shop opens, and drains, and `connection` speaks
+//! HTTP/1.1 or HTTP/2. Invariants: every error that leaves is a problem with a code; whatever a client
+//! can make large or slow has a limit; imports between these parts run one way.
 
 pub mod auth;
 pub mod cached;
@@ -16,6 +16,7 @@ pub mod cart;
 pub mod coding;
 mod connection;
 pub mod cors;
+mod counts;
 mod docs;
 pub mod etag;
 pub mod extract;
@@ -33,7 +34,9 @@ pub mod reply;
 pub mod reservations;
 mod route;
 pub mod router;
+mod schemas;
 pub mod server;
+mod text;
 
 pub use middleware::current_request_id;
 pub use operate::install_metrics;

@@ -8,6 +8,7 @@
 
 pub mod bare;
 pub mod chart;
+pub mod gateway;
 pub mod guests;
 pub mod listening;
 pub mod raw;
@@ -170,7 +171,7 @@ pub fn details() -> Details {
 }
 
 /// Processor time that this process has used. On a shared machine it says more than the clock.
-fn cpu() -> Duration {
+pub fn cpu() -> Duration {
     cpu_of("self")
 }
 

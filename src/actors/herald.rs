@@ -92,6 +92,7 @@ impl Herald {
             under_way: JoinSet::new(),
             sent: 0,
             turn: 0,
+            reported: None,
         };
         let thread = std::thread::Builder::new().name("herald".to_owned()).spawn(move || {
             let _ = rustix::process::nice(NICENESS);
@@ -153,6 +154,8 @@ struct Clerk {
     sent: u64,
     /// Which shard is served first: each in its turn.
     turn: usize,
+    /// When the gauges were last set.
+    reported: Option<Instant>,
 }
 
 impl Clerk {
@@ -166,7 +169,7 @@ impl Clerk {
             self.report();
             let rest = if more { Duration::ZERO } else { self.until_due() };
             tokio::select! {
-                Some(done) = self.under_way.join_next() => self.ended(done.ok()).await,
+                Some(done) = self.under_way.join_next() => self.all_ended(done.ok()).await,
                 () = pause(rest) => {}
                 () = system.resend.notified() => self.take_waiting().await,
                 _ = stopped.changed() => {}
@@ -218,6 +221,14 @@ impl Clerk {
         }
         let due = self.desks.iter().filter_map(Desk::next_due).min();
         due.map_or(POLL, |due| due.saturating_duration_since(Instant::now()).min(POLL))
+    }
+
+    /// Takes note of every attempt that has ended by now: each round looks at all that waits.
+    async fn all_ended(&mut self, first: Option<Carried>) {
+        self.ended(first).await;
+        while let Some(done) = self.under_way.try_join_next() {
+            self.ended(done.ok()).await;
+        }
     }
 
     /// Takes note of what became of an attempt.
@@ -340,7 +351,11 @@ impl Clerk {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "gauges to look at")]
-    fn report(&self) {
+    fn report(&mut self) {
+        if self.reported.is_some_and(|then| then.elapsed() < POLL) {
+            return;
+        }
+        self.reported = Some(Instant::now());
         let (mut waiting, mut oldest, mut bytes) = (0, None, 0);
         for desk in &self.desks {
             let (letters, since) = desk.backlog();

@@ -105,6 +105,23 @@ impl shell::Message for Message {
             | Message::Follow(_) => false,
         }
     }
+
+    fn begins(&self) -> bool {
+        match self {
+            Message::Place { .. }
+            | Message::Again(_)
+            | Message::Read { settled: true, .. }
+            | Message::Follow(_)
+            | Message::Command { .. }
+            | Message::Retry(_) => true,
+            Message::Read { settled: false, .. }
+            | Message::TookOver { .. }
+            | Message::SkuAnswered { .. }
+            | Message::Paid { .. }
+            | Message::Asked { .. }
+            | Message::Reopened => false,
+        }
+    }
 }
 
 /// The actor of one order.

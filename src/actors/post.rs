@@ -48,6 +48,12 @@ impl shell::Message for Message {
             Message::Resend { baton, .. } => baton.is_dropped(),
         }
     }
+
+    fn begins(&self) -> bool {
+        match self {
+            Message::Read(_) | Message::Record { .. } | Message::Resend { .. } => false,
+        }
+    }
 }
 
 /// The actor of one post.

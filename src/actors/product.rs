@@ -2,6 +2,7 @@
 
 use super::{
     Baton, Fault, Outbox, System,
+    baton::Answer,
     gather::Gather,
     shell::{self, Accepted, Refused, Role, Turn},
     sku::{self, ForProduct},
@@ -12,6 +13,7 @@ use crate::{
         product::{Command, Obligation, Refusal, State},
         sku as stock,
     },
+    journal::entity::Seen,
     views::catalogue::Index,
 };
 use std::sync::Arc;
@@ -45,6 +47,10 @@ pub enum Message {
     Read(Baton<ProductAnswer>),
     /// An admin's command.
     Admin { command: Command, context: Context, baton: Baton<ProductAnswer> },
+    /// This id comes from the command's key, which is used for a product that has a handle.
+    UseKey { context: Context, baton: Baton<()> },
+    /// One such use was refused.
+    FreeKey(Baton<()>),
     /// A SKU answered.
     SkuAnswered { sku: Sku, revision: u64, result: Result<(), stock::Refusal> },
 }
@@ -53,6 +59,7 @@ impl shell::Message for Message {
     fn fail(self, fault: Fault) {
         match self {
             Message::Read(baton) | Message::Admin { baton, .. } => baton.send(Err(fault)),
+            Message::UseKey { baton, .. } | Message::FreeKey(baton) => baton.send(Err(fault)),
             Message::SkuAnswered { .. } => {}
         }
     }
@@ -60,7 +67,19 @@ impl shell::Message for Message {
     fn is_abandoned(&self) -> bool {
         match self {
             Message::Read(baton) | Message::Admin { baton, .. } => baton.is_dropped(),
-            Message::SkuAnswered { .. } => false,
+            Message::UseKey { baton, .. } => baton.is_dropped(),
+            // Whoever waits to hear of it, the use came to nothing.
+            Message::FreeKey(_) | Message::SkuAnswered { .. } => false,
+        }
+    }
+
+    fn begins(&self) -> bool {
+        match self {
+            Message::Admin { .. } => true,
+            Message::Read(_)
+            | Message::UseKey { .. }
+            | Message::FreeKey(_)
+            | Message::SkuAnswered { .. } => false,
         }
     }
 }
@@ -98,9 +117,16 @@ impl Role for Actor {
                 let answer = self.product(turn, false);
                 turn.answer(baton, Ok(answer));
             }
-            Message::Admin { .. } if turn.is_resting() => turn.tell::<Self>(self.id, message),
             Message::Admin { command, context, baton } => {
                 self.decide(&command, context, baton, turn);
+            }
+            Message::UseKey { context, baton } => {
+                let answer = use_key(context, turn);
+                turn.answer(baton, answer);
+            }
+            Message::FreeKey(baton) => {
+                turn.record(&Command::FreeKey, By::Admin);
+                turn.answer(baton, Ok(()));
             }
             Message::SkuAnswered { sku, revision, result } => {
                 self.sku_answered(&sku, revision, result, turn);
@@ -223,6 +249,18 @@ impl Actor {
             };
             turn.answer(baton, Ok(answer));
         }
+    }
+}
+
+/// Each use counts, a repeat as well: the key is free again only when all were refused.
+fn use_key(context: Context, turn: &mut Turn<Actor>) -> Answer<()> {
+    match turn.seen(&context) {
+        Seen::No | Seen::Same => match turn.decide(&Command::UseKey, context) {
+            Ok(()) => Ok(()),
+            Err(Refused::Rule(_)) => Err(Fault::Internal),
+            Err(Refused::Fault(fault)) => Err(fault),
+        },
+        Seen::Other => Err(Fault::KeyMismatch),
     }
 }
 

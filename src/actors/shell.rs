@@ -68,6 +68,11 @@ pub trait Message: Send + 'static {
     /// Whether this is a command from the door that has caused nothing yet and whose caller left.
     /// Never true of a fact.
     fn is_abandoned(&self) -> bool;
+
+    /// Whether it begins what its actor has to be there to end: somebody waits in the actor, or
+    /// it keeps count of who is to answer. One that goes to rest leaves it to its successor. Never
+    /// true of a fact, since facts must not overtake each other.
+    fn begins(&self) -> bool;
 }
 
 /// What every actor hears. Takes no more room than what its role is told.
@@ -202,7 +207,10 @@ fn go<M: ractor::Message>(actor: &ActorRef<M>) -> Result<(), ActorProcessingErr>
     actor.drain().map_err(|_| "an actor could not go to rest".into())
 }
 
-impl<R: Role> Live<R> {
+impl<R: Role> Live<R>
+where
+    System: super::system::Knows<R>,
+{
     /// Which one it is.
     pub fn id(&self) -> &R::Id {
         &self.id
@@ -222,6 +230,9 @@ impl<R: Role> Live<R> {
             Some(Heard::Told(message)) if message.is_abandoned() => {
                 turn.count_shed();
                 self.role.shed(message, turn);
+            }
+            Some(Heard::Told(message)) if turn.is_resting() && message.begins() => {
+                turn.pass_on(self.id.clone(), message);
             }
             Some(Heard::Told(message)) => self.role.receive(message, turn),
             Some(Heard::Wake) => self.role.nudged(false, turn),

@@ -149,6 +149,20 @@ impl shell::Message for Message {
             | Message::ForProduct { .. } => false,
         }
     }
+
+    /// A SKU decides and answers in one turn.
+    fn begins(&self) -> bool {
+        match self {
+            Message::Read(_)
+            | Message::Reserve { .. }
+            | Message::Bare { .. }
+            | Message::Admin { .. }
+            | Message::Release { .. }
+            | Message::TakeOver(_)
+            | Message::ForOrder { .. }
+            | Message::ForProduct { .. } => false,
+        }
+    }
 }
 
 impl Role for Actor {

@@ -164,19 +164,29 @@ fn make_token(path: &Path) -> Result<String, Error> {
     Ok(token)
 }
 
+/// Says where the shop is. Whoever reads that may have gone, and is no reason not to open.
 fn announce(address: SocketAddr, token_at: &str, brought: &Brought, room: Room) {
+    let said = announcement(address, token_at, brought, room);
+    let mut out = io::stdout();
+    let _ = out.write_all(said.as_bytes()).and_then(|()| out.flush());
+}
+
+fn announcement(address: SocketAddr, token_at: &str, brought: &Brought, room: Room) -> String {
     let url = format!("http://{address}");
     let json = "-H 'Content-Type: application/json'";
-    println!("doorbuster listens on {url} (live stock: ws://{address}/ws/stock?sku=TEE-RED-M)");
-    println!("the admin token is {token_at}");
-    println!("{room}");
+    let mut lines = vec![
+        format!("doorbuster listens on {url} (live stock: ws://{address}/ws/stock?sku=TEE-RED-M)"),
+        format!("the admin token is {token_at}"),
+        room.to_string(),
+    ];
     if brought.products > 0 {
-        println!("a new store: {} demo products are on sale", brought.products);
+        lines.push(format!("a new store: {} demo products are on sale", brought.products));
     }
     for (sku, opens_at) in &brought.drops {
-        println!("the drop of {sku} opens at {opens_at}: watch ws://{address}/ws/stock?sku={sku}");
+        let watch = format!("watch ws://{address}/ws/stock?sku={sku}");
+        lines.push(format!("the drop of {sku} opens at {opens_at}: {watch}"));
     }
-    println!(
+    lines.push(format!(
         "\ntry it:\n\
          curl -s {url}/api/inventory/TEE-RED-M\n\
          CART=$(curl -si {url}/api/cart {json} -d '{{\"sku\":\"TEE-RED-M\",\"units\":1}}' \
@@ -185,9 +195,9 @@ fn announce(address: SocketAddr, token_at: &str, brought: &Brought, room: Room) 
          -H \"Idempotency-Key: first-$CART\" -H 'Prefer: wait=5' \
          -d '{{\"email\":\"ana@example.com\",\"address\":{{\"name\":\"Ana\",\"line1\":\"1 Main St\",\
          \"city\":\"Springfield\",\"postal_code\":\"12345\",\"country\":\"US\"}},\
-         \"payment\":{{\"method\":\"card\",\"token\":\"tok_approve\"}}}}'\n"
-    );
-    let _ = io::stdout().flush();
+         \"payment\":{{\"method\":\"card\",\"token\":\"tok_approve\"}}}}'\n\n"
+    ));
+    lines.join("\n")
 }
 
 /// Comes back on SIGTERM or SIGINT. Registered at once, so that none is missed while opening.

@@ -6,6 +6,7 @@
 
 mod decide;
 mod evolve;
+mod money;
 mod news;
 mod returns;
 mod step;
@@ -285,6 +286,13 @@ pub struct State {
     #[serde(default)]
     returns: Vec<Return>,
     flagged: Option<String>,
+    /// How many events made it.
+    #[serde(default)]
+    events: u64,
+    /// Which of them the buyer is written about, by their numbers.
+    #[serde(default)]
+    news: Vec<(u64, News)>,
+    /// For people: nothing else rests on its words.
     timeline: Vec<Milestone>,
 }
 

@@ -35,6 +35,11 @@ pub enum Command {
     Archive { at: Option<u64> },
     /// Sell it again, if shoppers still see revision `at`.
     Restore { at: Option<u64> },
+    /// Remember that this command's key is used for a product that has a handle: whose key a
+    /// product is, only its own id says.
+    UseKey,
+    /// One such use was refused.
+    FreeKey,
 }
 
 /// What happened to a product.
@@ -47,6 +52,8 @@ pub enum Event {
     Listed { revision: u64 },
     Archived { revision: u64 },
     Restored { revision: u64 },
+    KeyUsed {},
+    KeyFreed {},
 }
 
 impl machine::Event for Event {
@@ -100,6 +107,10 @@ pub struct State {
     listing: bool,
     archived: bool,
     created_at: Option<Time>,
+    /// The command whose key this id comes from, and how often it was used for a product with a
+    /// handle and not refused.
+    #[serde(default)]
+    lent: Option<(CommandId, u32)>,
 }
 
 impl State {
@@ -199,6 +210,9 @@ impl Machine for State {
             Command::RecordUnclaimed { .. } | Command::RecordListed { .. } => Ok(vec![]),
             Command::Archive { at } => self.archive(*at),
             Command::Restore { at } => self.restore(*at),
+            Command::UseKey => Ok(vec![Event::KeyUsed {}]),
+            Command::FreeKey if self.lent.is_some() => Ok(vec![Event::KeyFreed {}]),
+            Command::FreeKey => Ok(vec![]),
         }
     }
 
@@ -221,12 +235,32 @@ impl Machine for State {
             Event::Listed { .. } => self.listing = false,
             Event::Archived { revision } => self.shelve(*revision, true),
             Event::Restored { revision } => self.shelve(*revision, false),
+            Event::KeyUsed {} => {
+                let uses = self.lent.map_or(0, |(_, uses)| uses);
+                self.lent = Some((context.command, uses.saturating_add(1)));
+            }
+            Event::KeyFreed {} => {
+                let less =
+                    |(command, uses): (CommandId, u32)| Some((command, uses.checked_sub(1)?));
+                self.lent = self.lent.and_then(less).filter(|(_, uses)| *uses > 0);
+            }
         }
     }
 
-    /// A proposal that a SKU refused is a refused command: nothing is left of it.
+    /// A proposal that a SKU refused is a refused command: nothing is left of it. Nor of a key,
+    /// once all its uses were refused.
     fn withdrawn(&self, event: &Event) -> Option<CommandId> {
-        self.proposed_by.filter(|_| matches!(event, Event::Unclaimed { .. }))
+        match event {
+            Event::Unclaimed { .. } => self.proposed_by,
+            Event::KeyFreed {} => self.lent.filter(|(_, uses)| *uses == 1).map(|(key, _)| key),
+            Event::Proposed { .. }
+            | Event::Adopted { .. }
+            | Event::Rejected { .. }
+            | Event::Listed { .. }
+            | Event::Archived { .. }
+            | Event::Restored { .. }
+            | Event::KeyUsed {} => None,
+        }
     }
 
     fn due(&self) -> Option<Time> {

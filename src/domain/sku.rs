@@ -103,8 +103,8 @@ enum Ended {
     Returned,
     /// A bare reservation, given back.
     BareReleased,
-    /// A bare reservation that was sold, as it was, and the name of its sale.
-    BareSold { claim: bare::Claim, reference: String },
+    /// A bare reservation that was sold. In a box: it is large, and most of these are others.
+    BareSold(Box<bare::Sold>),
 }
 
 /// An ended claim, and when to forget it; without an instant it waits for `Forget`.

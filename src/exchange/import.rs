@@ -131,8 +131,11 @@ async fn into(
     let wrong = |error: &dyn std::fmt::Display| Error(format!("{}: {error}", file.display()));
     let bytes = std::fs::read(file).map_err(|error| wrong(&error))?;
     let sheet = Sheet::read(&bytes).map_err(|error| wrong(&error))?;
+    // The products are all that is wanted from here on, and a file may be large.
+    drop(bytes);
     let parsed = parse(&sheet, products.currency).map_err(|error| wrong(&error))?;
     summary.rows = sheet.rows.len() as u64;
+    drop(sheet);
     let client = products.server.client(token, store)?;
     if let Some(client) = &client {
         client.check().await.map_err(Error::from)?;
@@ -171,13 +174,21 @@ async fn fill<L: Look>(
     let (dry, places, carry_out) = (summary.dry_run, &places, &carry_out);
     let all = products.into_iter().map(|product| one(look, product, places, dry, carry_out));
     let mut done = stream::iter(all).buffer_unordered(AT_ONCE);
+    let mut ended = Ok(());
     while let Some(outcome) = done.next().await {
         bar.inc(1);
-        count(outcome?, summary);
+        match outcome {
+            Ok(outcome) => count(outcome, summary),
+            Err(error) => {
+                ended = Err(error);
+                break;
+            }
+        }
     }
+    // What is said next begins on a line of its own.
     bar.finish_and_clear();
     summary.errors.sort();
-    Ok(())
+    ended
 }
 
 /// What became of one product.

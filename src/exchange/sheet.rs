@@ -4,6 +4,7 @@
 //! lines; and a quote that never closes is said, instead of taking the rest of the file with it.
 
 use super::Error;
+use std::io::Read as _;
 
 /// Stands behind the last row while it is read: who does not meet it met an open quote.
 const END: &str = "\u{1f}end of the sheet\u{1f}";
@@ -19,24 +20,42 @@ pub struct Sheet {
     pub unclosed: Option<u64>,
 }
 
-/// One row.
+/// One row: only its own bytes, since a record of the reader also keeps room for the longest before.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Where it begins, counted from 1.
     pub line: u64,
-    cells: csv::StringRecord,
+    /// All cells, one behind the other.
+    text: Box<str>,
+    /// Where each cell ends.
+    ends: Box<[usize]>,
 }
 
 impl Row {
+    fn of(line: u64, record: &csv::StringRecord) -> Row {
+        let ends = record.iter().scan(0, |end, cell| {
+            *end += cell.len();
+            Some(*end)
+        });
+        Row { line, ends: ends.collect(), text: record.iter().collect::<String>().into() }
+    }
+
     /// A cell by its place from 0; empty where the row ends earlier.
     pub fn cell(&self, index: usize) -> &str {
-        self.cells.get(index).unwrap_or_default()
+        let before = index.checked_sub(1).and_then(|before| self.ends.get(before));
+        let begin = before.copied().unwrap_or(0);
+        let cell = self.ends.get(index).and_then(|end| self.text.get(begin..*end));
+        cell.unwrap_or_default()
+    }
+
+    fn cells(&self) -> impl DoubleEndedIterator<Item = &str> {
+        (0..self.ends.len()).map(|index| self.cell(index))
     }
 
     /// How many cells it has, without empty ones at its end.
     pub fn width(&self) -> usize {
-        let cells: Vec<&str> = self.cells.iter().collect();
-        cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1)
+        let empty = self.cells().rev().take_while(|cell| cell.trim().is_empty()).count();
+        self.ends.len() - empty
     }
 }
 
@@ -48,9 +67,10 @@ impl Sheet {
     pub fn read(bytes: &[u8]) -> Result<Sheet, Error> {
         let text = decode(bytes)?;
         let lines = Lines::of(text);
-        let whole = format!("{text}\n{END}\n");
+        let end = format!("\n{END}\n");
+        let whole = text.as_bytes().chain(end.as_bytes());
         let mut reader = csv::ReaderBuilder::new();
-        let mut reader = reader.flexible(true).has_headers(false).from_reader(whole.as_bytes());
+        let mut reader = reader.flexible(true).has_headers(false).from_reader(whole);
         let mut sheet = Sheet { header: vec![], rows: vec![], unclosed: None };
         let mut record = csv::StringRecord::new();
         let mut closed = false;
@@ -59,12 +79,12 @@ impl Sheet {
             closed = record.len() == 1 && record.get(0) == Some(END);
             let at = record.position().map_or(0, csv::Position::byte);
             last = lines.number(text, usize::try_from(at).unwrap_or(usize::MAX));
-            let row = Row { line: last, cells: record.clone() };
+            let row = Row::of(last, &record);
             if closed || row.width() == 0 {
                 continue;
             }
             if sheet.header.is_empty() {
-                sheet.header = row.cells.iter().map(|name| name.trim().to_owned()).collect();
+                sheet.header = row.cells().map(|name| name.trim().to_owned()).collect();
             } else {
                 sheet.rows.push(row);
             }
@@ -84,7 +104,9 @@ impl Sheet {
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, Error> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+    // Without a mark, each second byte of a column's name is 0.
+    let mark = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if mark || bytes.iter().take(2).any(|byte| *byte == 0) {
         return Err(Error::new("the file is UTF-16; save it as CSV in UTF-8"));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -141,6 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn a_row_keeps_no_room_for_a_longer_one_before_it() {
+        let text = format!("h,x\n{},1\né,,2,\n", "y".repeat(1 << 16));
+        let sheet = Sheet::read(text.as_bytes()).unwrap();
+        let row = sheet.rows.last().unwrap();
+        assert_eq!((&*row.text, &*row.ends), ("é2", &[2, 2, 3, 3][..]));
+        let cells: Vec<&str> = row.cells().collect();
+        assert_eq!((cells, row.width(), row.cell(4)), (vec!["é", "", "2", ""], 3, ""));
+    }
+
+    #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_name() {
         let sheet = Sheet::read(b"\xef\xbb\xbfHandle , Title\na,b,c\n").unwrap();
         assert_eq!(sheet.header, ["Handle", "Title"]);
@@ -151,8 +183,10 @@ mod tests {
     fn another_encoding_is_named_with_its_place() {
         let why = Sheet::read(b"Handle\na\ncaf\xe9,1\n").unwrap_err().to_string();
         assert!(why.starts_with("line 3, byte 4: 0xE9 is not UTF-8"), "{why}");
-        let why = Sheet::read(b"\xff\xfeH\0").unwrap_err().to_string();
-        assert!(why.contains("UTF-16"), "{why}");
+        for wide in [&b"\xff\xfeH\0"[..], b"\xfe\xff\0H", b"H\0a\0", b"\0H\0a"] {
+            let why = Sheet::read(wide).unwrap_err().to_string();
+            assert!(why.contains("UTF-16"), "{why}");
+        }
         let why = Sheet::read(b"").unwrap_err().to_string();
         assert!(why.contains("empty"), "{why}");
     }

@@ -3,10 +3,10 @@
 use super::{
     Door,
     extract::Call,
-    openapi::schemas::{Amount, LineUnits, WantedUnits},
     orders::order_body,
     problem::{Problem, key_required},
     reply::{Answer, json, locate, mark_replayed},
+    schemas::{Amount, LineUnits, WantedUnits},
 };
 use crate::{
     domain::{CartId, Locale, Money, Sku, Time},

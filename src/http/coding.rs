@@ -7,6 +7,7 @@
 
 use super::etag;
 use axum::{
+    body::Body,
     http::{
         HeaderMap, HeaderValue, StatusCode,
         header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY},
@@ -15,7 +16,8 @@ use axum::{
 };
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use std::{io::Write as _, sync::OnceLock};
+use futures_util::stream;
+use std::{convert::Infallible, io::Write as _, sync::OnceLock};
 
 /// Smaller bodies fit into one packet as they are.
 const LEAST_BYTES: usize = 1 << 10;
@@ -48,10 +50,10 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// What a client likes best of what there is, and can take. Who takes nothing of it gets the
-    /// body as it is: that helps more than a refusal.
+    /// What a client likes best of what there is, and can take; smaller where all is the same to it.
+    /// Who takes nothing of it gets the body as it is: that helps more than a refusal.
     pub fn wanted(asked: &HeaderMap) -> Coding {
-        let (mut gzip, mut brotli, mut rest) = (None, None, None);
+        let (mut gzip, mut brotli, mut identity, mut rest) = (None, None, None, None);
         for line in asked.get_all(ACCEPT_ENCODING) {
             for part in line.to_str().unwrap_or_default().split(',') {
                 let (name, weight) = part.split_once(';').unwrap_or((part, ""));
@@ -60,15 +62,19 @@ impl Coding {
                     brotli = weight;
                 } else if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
                     gzip = weight;
+                } else if name.eq_ignore_ascii_case("identity") {
+                    identity = weight;
                 } else if name == "*" {
                     rest = weight;
                 }
             }
         }
+        // Who does not name it takes it, but asks for something else.
+        let identity = identity.unwrap_or(0).max(1);
         let gzip = gzip.or(rest).unwrap_or(0);
         match brotli.or(rest).unwrap_or(0) {
-            brotli if brotli > 0 && brotli >= gzip => Coding::Brotli,
-            _ if gzip > 0 => Coding::Gzip,
+            brotli if brotli >= identity && brotli >= gzip => Coding::Brotli,
+            _ if gzip >= identity => Coding::Gzip,
             _ => Coding::Identity,
         }
     }
@@ -180,6 +186,8 @@ impl Coded {
         }
         if known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
+            // Of no known length: a HEAD would be told that the representation has 0 bytes.
+            *response.body_mut() = Body::from_stream(stream::empty::<Result<Bytes, Infallible>>());
             return response;
         }
         headers.insert(CONTENT_TYPE, self.media.clone());
@@ -246,6 +254,10 @@ mod tests {
             (&["gzip;q=0", "br;q=0.000"], Identity),
             (&["deflate", "gzip"], Gzip),
             (&["identity;q=0"], Identity),
+            (&["identity, gzip;q=0.5"], Identity),
+            (&["identity;q=0.5, gzip, br;q=0.4"], Gzip),
+            (&["identity, gzip"], Gzip),
+            (&["gzip;q=0.5, identity;q=0"], Gzip),
             (&["br;q=2, gzip;q=x"], Identity),
             (&["zstd, broccoli"], Identity),
         ] {

@@ -3,7 +3,11 @@
 //! Invariant: without a setting there is no such header at all; cookies come along only from
 //! origins that are named one by one, never with `*`.
 
-use super::middleware::REQUEST_ID;
+use super::{
+    auth::{CART_TOKEN, ORDER_TOKEN},
+    middleware::REQUEST_ID,
+    reply::REPLAYED,
+};
 use axum::http::{
     HeaderName, HeaderValue, Method, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER},
@@ -18,14 +22,12 @@ pub const EXPECTED: &str = "origins as browsers send them, such as https://shop.
 /// How long a browser may remember what it was allowed.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-const CART_TOKEN: HeaderName = HeaderName::from_static("cart-token");
-const ORDER_TOKEN: HeaderName = HeaderName::from_static("order-token");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// What pages may send beside what all may.
-const SENT: [HeaderName; 8] = [
+const SENT: [HeaderName; 9] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     IF_MATCH,
@@ -34,11 +36,12 @@ const SENT: [HeaderName; 8] = [
     ORDER_TOKEN,
     IDEMPOTENCY_KEY,
     PREFER,
+    REQUEST_ID,
 ];
 
 /// What pages may read of an answer beside what all may.
-const SHOWN: [HeaderName; 6] =
-    [CART_TOKEN, LOCATION, ETAG, IDEMPOTENCY_REPLAYED, RETRY_AFTER, REQUEST_ID];
+const SHOWN: [HeaderName; 7] =
+    [CART_TOKEN, LOCATION, ETAG, REPLAYED, PREFERENCE_APPLIED, RETRY_AFTER, REQUEST_ID];
 
 /// Origins of web pages; none of them, these, or any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,10 +64,9 @@ impl Origins {
     pub(super) fn layer(&self) -> Option<CorsLayer> {
         let first = self.0.first()?;
         let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
-        let sent: Vec<HeaderName> = SENT.into_iter().chain([REQUEST_ID]).collect();
         let layer = CorsLayer::new()
             .allow_methods(methods)
-            .allow_headers(sent)
+            .allow_headers(SENT)
             .expose_headers(SHOWN)
             .max_age(REMEMBERED);
         Some(if first == "*" {

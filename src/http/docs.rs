@@ -1,38 +1,29 @@
-//! The document of this door, and a page to read and try it: all of it from the binary.
+//! A page to read the door's document and to try it: all of it from the binary.
 //!
-//! Each is made once per process, on first demand, and kept as it is sent. Invariant: the page
+//! Each file is made once per process, on first demand, and kept as it is sent. Invariant: the page
 //! loads nothing from elsewhere, so it works where there is no network.
 
 use super::{
     Door,
-    coding::{ASK_AGAIN, Coded, JSON},
+    coding::{ASK_AGAIN, Coded},
     extract::Call,
-    openapi,
     problem::{Code, Problem},
-    reply::{Answer, bytes},
+    reply::Answer,
 };
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use utoipa_swagger_ui::{Config, serve};
-
-static DOCUMENT: LazyLock<Coded> =
-    LazyLock::new(|| Coded::new(JSON, ASK_AGAIN, None, bytes(&openapi::document())));
 
 /// Files of the page by name, as far as somebody wanted them.
 static FILES: Mutex<BTreeMap<String, Arc<Coded>>> = Mutex::new(BTreeMap::new());
 
 /// The page itself stands one step above its files.
 const PAGE: &str = "index.html";
-
-/// `GET /openapi.json`
-pub(super) async fn document(_: Door, call: Call) -> Answer {
-    Ok(DOCUMENT.answer(call.headers()))
-}
 
 /// `GET /docs`
 pub(super) async fn page(_: Door, call: Call) -> Answer {

@@ -5,7 +5,7 @@
 //! time, and an editor who changes a text must not be refused because somebody bought. Invariant:
 //! two bodies have the same `ETag` only when they are the same bytes.
 
-use super::problem::Problem;
+use super::{problem::Problem, reply::bytes};
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -29,8 +29,7 @@ pub fn of(revision: Option<u64>, body: &[u8]) -> HeaderValue {
 
 /// `body` as JSON, with its `ETag`.
 pub fn json(status: StatusCode, revision: Option<u64>, body: &impl Serialize) -> Response {
-    // What is answered with has string keys only, so this can't fail.
-    let body = serde_json::to_vec(body).unwrap_or_default();
+    let body = bytes(body);
     let etag = of(revision, &body);
     let mut response = Response::new(body.into());
     *response.status_mut() = status;

@@ -36,6 +36,8 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 pub struct Call {
     head: Parts,
     body: Bytes,
+    /// What stands in the path, where no router has read one.
+    named: Vec<String>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Call {
@@ -59,11 +61,18 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             Ok(Err(_)) => return Err(Problem::new(Code::NotJson, "the body broke off")),
             Err(_) => return Err(Problem::new(Code::TooSlow, "send the body faster")),
         };
-        Ok(Call { head, body })
+        Ok(Call { head, body, named: vec![] })
     }
 }
 
 impl Call {
+    /// A call that did not come as a request: what a path names is said beside it.
+    pub(super) fn told(uri: Uri, headers: HeaderMap, named: Vec<String>, body: Bytes) -> Call {
+        let (mut head, ()) = Request::new(()).into_parts();
+        (head.uri, head.headers) = (uri, headers);
+        Call { head, body, named }
+    }
+
     /// All headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.head.headers
@@ -109,6 +118,9 @@ impl Call {
     /// # Errors
     /// It is no id: nothing has it.
     pub async fn id<T: Named>(&mut self) -> Result<T, Problem> {
+        if let [text] = self.named.as_slice() {
+            return T::named(text).ok_or_else(T::unknown);
+        }
         id_in(&mut self.head).await
     }
 
@@ -117,18 +129,16 @@ impl Call {
     /// # Errors
     /// One is no id: nothing has it.
     pub async fn ids<A: Named, B: Named>(&mut self) -> Result<(A, B), Problem> {
-        ids_in(&mut self.head).await
+        let (first, second) = match self.named.as_slice() {
+            [first, second] => (first.clone(), second.clone()),
+            _ => match Path::from_request_parts(&mut self.head, &()).await {
+                Ok(Path(texts)) => texts,
+                Err(_) => return Err(B::unknown()),
+            },
+        };
+        let first = A::named(&first).ok_or_else(A::unknown)?;
+        Ok((first, B::named(&second).ok_or_else(B::unknown)?))
     }
-}
-
-/// The two ids in a path.
-///
-/// # Errors
-/// One is no id: nothing has it.
-async fn ids_in<A: Named, B: Named>(head: &mut Parts) -> Result<(A, B), Problem> {
-    let texts = Path::<(String, String)>::from_request_parts(head, &()).await;
-    let Ok(Path((first, second))) = texts else { return Err(B::unknown()) };
-    Ok((A::named(&first).ok_or_else(A::unknown)?, B::named(&second).ok_or_else(B::unknown)?))
 }
 
 /// The one id in a path.
@@ -211,7 +221,7 @@ fn is_json(media: &[u8]) -> bool {
         || (media.starts_with(b"application/") && media.ends_with(b"+json"))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     read(body).map_err(|_| explain::<T>(body))
 }
 

@@ -3,11 +3,10 @@
 use super::{
     Door, coding,
     extract::Call,
-    openapi::schemas::{
-        BuyerLimit, CountedUnits, LocationName, MovedUnits, ReasonText, SignedUnits,
-    },
     problem::Problem,
     reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
+    schemas::{BuyerLimit, CountedUnits, LocationName, MovedUnits, ReasonText, SignedUnits},
+    text::{MAX_LOCATION, MAX_TEXT, check_text},
 };
 use crate::{
     domain::{
@@ -22,12 +21,6 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use utoipa::ToSchema;
-
-/// The longest name of a location, in characters.
-pub(super) const MAX_LOCATION: usize = 64;
-
-/// The longest reason or reference, in characters.
-pub(super) const MAX_TEXT: usize = 500;
 
 /// Stock of a SKU as everybody reads it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -104,7 +97,7 @@ pub async fn movements(door: Door, mut call: Call) -> Answer {
     let sku: Sku = call.id().await?;
     door.admin(call.headers())?;
     let wanted = Wanted::of(call.uri())?;
-    let page = door.shop().movements(&sku, wanted.cursor.as_deref(), wanted.limit()).await;
+    let page = door.shop().movements(&sku, wanted.cursor.as_deref(), wanted.limit).await;
     let page = page.map_err(|error| Problem::from(error).about(&sku))?;
     let page = Page { items: page.items, next: page.next };
     Ok(coding::once(call.headers(), bytes(&page)))
@@ -232,7 +225,7 @@ impl Written for SaleTerms {
             return Err(Problem::invalid("/closes_at", "must be later than `opens_at`"));
         }
         if !(0..=MAX_AMOUNT_MINOR).contains(&price.amount_minor) {
-            let why = format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}");
+            let why = format!("must be 0 to {MAX_AMOUNT_MINOR} minor units, such as cents");
             return Err(Problem::invalid("/price/amount_minor", why));
         }
         if units_per_buyer == Some(0) {
@@ -247,16 +240,6 @@ fn check_units(units: u64, least: u64) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::invalid("/units", format!("must be a whole number from {least} to {MAX_UNITS}")))
-}
-
-pub(super) fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
-    if !text.trim().is_empty()
-        && text.chars().nth(most).is_none()
-        && !text.contains(char::is_control)
-    {
-        return Ok(());
-    }
-    Err(Problem::invalid(field, format!("must be a text of 1 to {most} characters on one line")))
 }
 
 fn place(location: Option<String>) -> Result<String, Problem> {

@@ -1,13 +1,16 @@
-//! What happens now, over WebSocket: the stock of SKUs and the course of an order.
+//! What happens now, over WebSocket: the stock of SKUs and the course of an order; and commands.
 //!
 //! Reading order: `frames` encodes each change of a SKU once for everybody; `stock` and `order`
-//! are the two kinds of sockets. Invariant: a slow client costs nobody else anything: it skips
+//! are the two kinds of sockets that listen; `commands` is the one that is told what to do. Invariant: a slow client costs nobody else anything: it skips
 //! values in between, and is dropped when it takes nothing for 5 s.
 
+mod commands;
 mod frames;
 mod order;
 mod stock;
 
+pub(super) use commands::NAMES;
+pub use commands::{MOST_UNDER_WAY, commands};
 pub use frames::Frames;
 pub use order::order;
 pub use stock::stock;
@@ -23,17 +26,25 @@ use axum::{
     },
     response::Response,
 };
+use futures_util::SinkExt as _;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 /// Most SKUs that one socket watches.
 pub const MAX_SKUS: usize = 256;
 
-/// The longest message of a client, in bytes.
-const MAX_MESSAGE_BYTES: usize = 16 << 10;
+/// What one socket may take, in bytes.
+struct Room {
+    /// For what comes; the usual 128 KiB would make ten thousand watchers a gigabyte.
+    read: usize,
+    /// What is written at once; less waits until it is flushed.
+    write: usize,
+    /// The longest message of a client.
+    message: usize,
+}
 
-/// Buffers of one socket; the usual 128 KiB would make ten thousand watchers a gigabyte.
-const BUFFER_BYTES: usize = 4 << 10;
+/// Many sockets that say little, and hear each frame at once.
+const LISTENERS: Room = Room { read: 4 << 10, write: 0, message: 16 << 10 };
 
 /// A client that takes nothing for so long is dropped.
 const SEND_WITHIN: Duration = Duration::from_secs(5);
@@ -45,20 +56,22 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 fn upgrade<F: Future<Output = ()> + Send + 'static>(
     door: &Door,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    room: &Room,
     run: impl FnOnce(Socket) -> F + Send + 'static,
 ) -> Result<Response, Problem> {
     let upgrade =
         upgrade.map_err(|error| Problem::new(Code::UpgradeRequired, error.body_text()))?;
-    if door.sockets() >= door.settings().most_sockets {
+    // Counted first, so that no two take the last place.
+    let counted = door.open_socket();
+    if door.sockets() > door.settings().most_sockets {
         return Err(Problem::new(Code::Overloaded, "too many sockets are open; retry later"));
     }
     let upgrade = upgrade
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(0)
+        .read_buffer_size(room.read)
+        .write_buffer_size(room.write)
         .max_write_buffer_size(1 << 20)
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES);
-    let counted = door.open_socket();
+        .max_message_size(room.message)
+        .max_frame_size(room.message);
     Ok(upgrade.on_upgrade(move |socket| run(Socket::new(socket, counted))))
 }
 
@@ -82,6 +95,22 @@ impl Socket {
 
     async fn send(&mut self, message: Message) -> Result<(), Gone> {
         match timeout(SEND_WITHIN, self.inner.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+
+    /// Writes a message that may wait for others before it is flushed.
+    async fn feed(&mut self, message: Message) -> Result<(), Gone> {
+        match timeout(SEND_WITHIN, self.inner.feed(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+
+    /// Sends what was fed.
+    async fn flush(&mut self) -> Result<(), Gone> {
+        match timeout(SEND_WITHIN, self.inner.flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }

@@ -3,8 +3,8 @@
 use super::{
     Door,
     extract::Call,
-    openapi::schemas,
     reply::{Answer, Page, Wanted, json, mark_replayed},
+    schemas,
 };
 use crate::{
     domain::{OrderId, Time},
@@ -42,8 +42,7 @@ pub(super) struct ResendBody {
 pub async fn dead(door: Door, call: Call) -> Answer {
     door.admin(call.headers())?;
     let wanted = Wanted::of(call.uri())?;
-    let limit = wanted.limit();
-    let page = door.shop().dead_letters(wanted.cursor, limit).await?;
+    let page = door.shop().dead_letters(wanted.cursor, wanted.limit).await?;
     let body = |letter: DeadLetter| DeadBody {
         id: letter.id.to_string(),
         order: letter.order,

@@ -35,6 +35,11 @@ pub fn current_request_id() -> Option<String> {
     CURRENT.try_with(|id| id.to_str().unwrap_or_default().to_owned()).ok()
 }
 
+/// Answers under the id that a request before has.
+pub(super) async fn within<F: Future>(id: HeaderValue, answer: F) -> F::Output {
+    CURRENT.scope(id, answer).await
+}
+
 pub(super) async fn manners(State(door): State<Door>, request: Request, next: Next) -> Response {
     let id = given_id(request.headers()).unwrap_or_else(|| door.new_request_id());
     let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -62,7 +67,7 @@ async fn answer(door: &Door, request: Request, next: Next) -> Response {
 }
 
 /// A line for each failure of ours; for the rest only when somebody asked for them.
-fn note(id: &HeaderValue, method: &Method, uri: &Uri, response: &Response) {
+pub(super) fn note(id: &HeaderValue, method: &Method, uri: &Uri, response: &Response) {
     let status = response.status();
     let code = response.extensions().get::<Code>().copied();
     if status.is_server_error() && code != Some(Code::Overloaded) {

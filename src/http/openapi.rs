@@ -1,10 +1,9 @@
 //! The document of this door for programs: `OpenAPI` 3.1, made from the code.
 //!
-//! Addresses come from the map of the router, bodies from the structs that are read and written,
-//! problems from their codes. Reading order: [`operation`] is the language; `cart`, `orders`,
-//! `inventory`, `reservations`, `products`, `live`, `mail`, `operate` and `docs` say in it what stands at each address;
-//! [`schemas`] describes the shop's own words. Invariant: an address without a description does
-//! not compile.
+//! Addresses come from the router's map, bodies from the structs that are read and written, problems
+//! from their codes. Reading order: [`operation`] is the language; `cart`, `orders`, `inventory`,
+//! `reservations`, `products`, `live`, `mail`, `operate` and `docs` say in it what stands at each
+//! address. Invariant: an address without a description does not compile.
 
 pub(super) mod cart;
 pub(super) mod docs;
@@ -16,17 +15,16 @@ mod operation;
 pub(super) mod orders;
 pub(super) mod products;
 pub(super) mod reservations;
-pub(super) mod schemas;
 
 pub(super) use operation::Operation;
 
-use self::{
-    operation::{ADMIN_TOKEN, CART_COOKIE, CART_TOKEN, ORDER_TOKEN, ORDER_TOKEN_IN_QUERY},
-    schemas::{Schemas, with},
+use self::operation::{ADMIN_TOKEN, CART_COOKIE, CART_TOKEN, ORDER_TOKEN, ORDER_TOKEN_IN_QUERY};
+use super::{
+    problem,
+    schemas::{self, Schemas, with},
 };
-use super::{problem, router::map};
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem,
+    ComponentsBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem,
     PathsBuilder, RefOr, Response,
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     server::Server,
@@ -53,13 +51,19 @@ const TAGS: [(&str, &str); 9] = [
     (docs::TAG, "This document."),
 ];
 
-/// The whole document.
-pub(super) fn document() -> OpenApi {
+/// What a handler's route says of it.
+pub(super) type Description = fn() -> Operation;
+
+/// One method at an address, and what is said of it.
+pub(super) type Described = (&'static str, HttpMethod, Description);
+
+/// The whole document, of these routes.
+pub(super) fn document(routes: Vec<Described>) -> OpenApi {
     let mut paths = PathsBuilder::new();
     let mut components = ComponentsBuilder::new();
     let (mut schemas, mut responses): (Schemas, Vec<(String, Response)>) = (vec![], vec![]);
     with::<problem::Body<'static>>(&mut schemas);
-    for (path, method, description) in map().into_described() {
+    for (path, method, description) in routes {
         let written = description().write();
         schemas.extend(written.schemas);
         responses.extend(written.responses);

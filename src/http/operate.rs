@@ -60,6 +60,14 @@ fn describe() {
     counter!("doorbuster_mail_sent_total", "Letters that were taken, by kind");
     counter!("doorbuster_mail_failures_total", "Attempts to send a letter that failed");
     counter!("doorbuster_mail_buried_total", "Letters that were given up");
+    counter!("doorbuster_mail_erased_total", "Letters not written: the person was erased");
+    counter!("doorbuster_payment_answers_total", "Answers of the payment provider, by step");
+    counter!("doorbuster_actor_failures_total", "Actors that died");
+    counter!("doorbuster_decide_panics_total", "Rules that panicked");
+    counter!("doorbuster_clock_jumps_total", "Jumps of the machine's clock");
+    describe_gauge!("doorbuster_view_lag_bytes", "Log that a view has not read yet");
+    describe_gauge!("doorbuster_view_lag_seconds", "Age of the oldest entry a view has not read");
+    describe_gauge!("doorbuster_mail_lag_bytes", "Log that no letter was made of yet");
     describe_gauge!("doorbuster_mail_waiting", "Letters not sent yet");
     describe_gauge!("doorbuster_mail_lag_seconds", "Age of the oldest letter not sent yet");
 }
@@ -134,8 +142,8 @@ pub async fn quarantined(door: Door, call: Call) -> Answer {
     let after = |one: &Quarantined| wanted.cursor.as_ref().is_none_or(|c| one.entity > *c);
     let mut items: Vec<Quarantined> = all.filter(after).collect();
     items.sort_by(|one, other| one.entity.cmp(&other.entity));
-    let more = items.len() > wanted.limit();
-    items.truncate(wanted.limit());
+    let more = items.len() > wanted.limit;
+    items.truncate(wanted.limit);
     let next = items.last().filter(|_| more).map(|last| last.entity.clone());
     Ok(json(StatusCode::OK, &Page { items, next }))
 }

@@ -3,10 +3,10 @@
 use super::{
     Door, coding,
     extract::Call,
-    inventory::{MAX_TEXT, check_text},
-    openapi::schemas,
     problem::{Problem, key_required},
     reply::{Answer, Page, Wanted, bytes, json, mark_replayed},
+    schemas,
+    text::{MAX_TEXT, check_text},
 };
 use crate::{
     domain::{
@@ -192,9 +192,8 @@ fn shut_out_body<'a>(id: OrderId, at: Time) -> OrderBody<'a> {
 /// `GET /api/orders`, newest first; `?email=` for one buyer's.
 pub async fn list(door: Door, call: Call) -> Answer {
     door.admin(call.headers())?;
-    let wanted = Wanted::of(call.uri())?;
-    let limit = wanted.limit();
-    let page = door.shop().orders(wanted.email.as_deref(), wanted.cursor, limit).await?;
+    let Wanted { limit, cursor, only } = Wanted::filtered(call.uri(), Some("email"))?;
+    let page = door.shop().orders(only.as_deref(), cursor, limit).await?;
     let items = page.items.iter().map(|Ordered { id, at, order }| match order {
         Some(order) => admin_body(door.shop(), order),
         None => shut_out_body(*id, *at),
@@ -258,7 +257,7 @@ pub async fn take_back(door: Door, mut call: Call) -> Answer {
     let items = items.into_iter().map(|Line { sku, units }| Back { sku, units }).collect();
     let order = door.shop().return_units(id, Returned { items, reason, restock }, key).await?;
     let status = if order.state.settled() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut response = json(status, &order_body(door.shop(), &order, None));
+    let mut response = json(status, &admin_body(door.shop(), &order));
     mark_replayed(&mut response, order.replayed);
     Ok(response)
 }

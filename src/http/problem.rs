@@ -11,7 +11,7 @@ use crate::{
 use axum::{
     http::{
         HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -207,6 +207,10 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(ms) = hints.retry_after_ms.filter(|_| code.status().is_server_error()) {
             headers.insert(RETRY_AFTER, ms.div_ceil(1_000).into());
+        }
+        if code == Code::UpgradeRequired {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         }
         if code == Code::TokenRequired {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -6,9 +6,9 @@
 use super::{
     Door,
     extract::Call,
-    openapi::schemas::ReservationStatus,
     problem::Problem,
     reply::{Answer, json, mark_replayed},
+    schemas::ReservationStatus,
 };
 use crate::{
     domain::{

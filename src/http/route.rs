@@ -5,9 +5,9 @@
 
 use super::{
     Door,
+    counts::Counts,
     extract::Call,
-    openapi::Operation,
-    problem::Problem,
+    openapi::{Described, Description},
     reply::{Answer, json},
 };
 use axum::{
@@ -18,9 +18,6 @@ use axum::{
     routing::{MethodFilter, MethodRouter, get, on},
 };
 use utoipa::openapi::HttpMethod;
-
-/// What the document says of a route.
-pub(super) type Description = fn() -> Operation;
 
 /// One method at an address.
 pub(super) struct Route {
@@ -33,7 +30,7 @@ pub(super) struct Route {
 #[derive(Default)]
 pub(super) struct Map {
     router: Router<Door>,
-    described: Vec<(&'static str, HttpMethod, Description)>,
+    described: Vec<Described>,
 }
 
 impl Map {
@@ -52,7 +49,7 @@ impl Map {
     }
 
     /// What is said of it, in this order.
-    pub(super) fn into_described(self) -> Vec<(&'static str, HttpMethod, Description)> {
+    pub(super) fn into_described(self) -> Vec<Described> {
         self.described
     }
 }
@@ -112,25 +109,16 @@ fn command<F: Pending>(
     kind: &'static str,
     handler: impl Handle<F>,
 ) -> MethodRouter<Door> {
-    let done = metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => "ok");
+    let counts = Counts::of(kind);
     let counted = move |State(door): State<Door>, call: Call| {
-        let (done, answer) = (done.clone(), handler(door, call));
+        let (counts, answer) = (counts.clone(), handler(door, call));
         async move {
             let answer = answer.await;
-            match &answer {
-                Ok(_) => done.increment(1),
-                Err(problem) => refused(kind, problem),
-            }
+            counts.count(&answer);
             answer
         }
     };
     on(method, counted)
-}
-
-fn refused(kind: &'static str, problem: &Problem) {
-    let outcome = problem.code().name();
-    metrics::counter!("doorbuster_commands_total", "kind" => kind, "outcome" => outcome)
-        .increment(1);
 }
 
 /// `POST /noop`: JSON in, JSON out, nothing done. For benches only, so no document has it.

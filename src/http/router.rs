@@ -1,13 +1,28 @@
 //! The whole map of addresses on one screen.
+//!
+//! Invariant: everything else of the door is below it; nothing imports the map, so what needs all
+//! of it stands here.
 
 use super::{
-    Door, DoorSettings, cart, docs, inventory, live, mail,
+    Door, DoorSettings, cart,
+    coding::{ASK_AGAIN, Coded, JSON},
+    docs,
+    extract::Call,
+    inventory, live, mail,
     middleware::{manners, no_such_address, wrong_method},
-    openapi as say, operate, orders, products, reservations,
+    openapi as say, operate, orders, products,
+    reply::{Answer, bytes},
+    reservations,
     route::{Map, delete, noop, post, put, read, socket},
 };
 use crate::shop::Shop;
 use axum::Router;
+use std::sync::LazyLock;
+use utoipa::openapi::OpenApi;
+
+/// Made once per process, on first demand, and kept as it is sent.
+static DOCUMENT: LazyLock<Coded> =
+    LazyLock::new(|| Coded::new(JSON, ASK_AGAIN, None, bytes(&document())));
 
 #[rustfmt::skip] // one line for each route
 pub(super) fn map() -> Map {
@@ -61,12 +76,23 @@ pub(super) fn map() -> Map {
         .at("/api/cut", [post("cut", operate::cut, say::operate::cut)])
         .at("/ws/stock", [socket(live::stock, say::live::stock)])
         .at("/ws/orders/{id}", [socket(live::order, say::live::order)])
+        .at("/ws/commands", [socket(live::commands, say::live::commands)])
         .at("/healthz", [read(operate::alive, say::operate::alive)])
         .at("/readyz", [read(operate::ready, say::operate::ready)])
         .at("/metrics", [read(operate::metrics, say::operate::metrics)])
-        .at("/openapi.json", [read(docs::document, say::docs::document)])
+        .at("/openapi.json", [read(send_document, say::docs::document)])
         .at("/docs", [read(docs::page, say::docs::page)])
         .at("/docs/{file}", [read(docs::asset, say::docs::asset)])
+}
+
+/// What all of it is, for programs.
+pub(super) fn document() -> OpenApi {
+    say::document(map().into_described())
+}
+
+/// `GET /openapi.json`
+async fn send_document(_: Door, call: Call) -> Answer {
+    Ok(DOCUMENT.answer(call.headers()))
 }
 
 /// The door to a shop, as a service.

@@ -1,8 +1,9 @@
 //! Listening and draining.
 //!
 //! One task for each connection, and no more connections than there is room for: others wait in
-//! the system's queue until one ends. At the end of the day nothing new is taken, what is under way is answered, and after [`DRAIN_WITHIN`] the rest is cut
-//! off: whoever gets no answer repeats with the same key.
+//! the system's queue until one ends. At the end of the day nothing new is taken, what is under way
+//! is answered, and after [`DRAIN_WITHIN`] the rest is cut off: whoever gets no answer repeats with
+//! the same key.
 
 use super::{Door, connection, opening::Front};
 use crate::ports::clock::pause;

@@ -20,8 +20,12 @@ use tower::ServiceExt as _;
 const ADMIN: &str = "the-admin-token-of-tests";
 
 async fn house(skus: &[&str]) -> (TempDir, Opened, Door) {
+    house_with(skus, Options::default()).await
+}
+
+pub(super) async fn house_with(skus: &[&str], options: Options) -> (TempDir, Opened, Door) {
     let folder = tempfile::tempdir().unwrap();
-    let opened = open::open(folder.path(), Options::default()).await.unwrap();
+    let opened = open::open(folder.path(), options).await.unwrap();
     let price = Money { amount_minor: 1_999, currency: Currency::parse("USD").unwrap() };
     let variants = skus
         .iter()

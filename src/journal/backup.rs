@@ -336,13 +336,30 @@ fn claim(to: &Path, store: Option<&Layout>) -> Result<(), Error> {
         return Err(Error::NotEmpty(to.to_owned()));
     }
     if let Some(store) = store {
-        let inside = std::path::absolute(to).naming("finding", to)?;
-        let store = std::path::absolute(store.folder()).naming("finding", store.folder())?;
-        if inside.starts_with(store) {
+        if real(to)?.starts_with(real(store.folder())?) {
             return Err(Error::Inside(to.to_owned()));
         }
     }
     Ok(disk::create_private_folder(to)?)
+}
+
+/// Where a path leads once every link on its way is followed; its end need not be there yet.
+fn real(path: &Path) -> Result<PathBuf, Error> {
+    let mut missing = vec![];
+    let mut known = std::path::absolute(path).naming("finding", path)?;
+    loop {
+        match fs::canonicalize(&known) {
+            Ok(found) => return Ok(missing.iter().rev().fold(found, |at, name| at.join(name))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // What is missing has no links; `..` behind it goes nowhere.
+                missing.extend(known.file_name().map(ToOwned::to_owned));
+                if !known.pop() {
+                    return Err(Failure::new("finding", path, error).into());
+                }
+            }
+            Err(source) => return Err(Failure::new("finding", path, source).into()),
+        }
+    }
 }
 
 fn name_of(path: &Path) -> String {

@@ -15,7 +15,7 @@ const MAGIC: [u8; 8] = *b"DRBCHKP\x01";
 
 /// Its last byte is the form of all that a state store holds, views included: raise it with every
 /// change of that form. A store of another form holds no checkpoint, so it is rebuilt.
-const KEY: &[u8] = b"checkpoint\x02";
+const KEY: &[u8] = b"checkpoint\x03";
 
 /// A place in one shard's log, and the history that leads there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

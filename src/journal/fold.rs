@@ -9,7 +9,7 @@ use super::{
     committer::TailIndex,
     entity::{self, AnyEntity},
     replay::ReadLog,
-    snapshot::{self, Stamp},
+    snapshot::{self, Change, Loader, Stamp},
 };
 use crate::domain::{EntityId, Time};
 use foldhash::fast::RandomState;
@@ -46,6 +46,7 @@ pub struct Folded {
 #[derive(Debug, Default)]
 pub struct Fold {
     entities: HashMap<EntityId, Folded, RandomState>,
+    snapshots: Loader,
     /// Entities whose events do not apply, and why.
     pub broken: HashMap<EntityId, String>,
     /// Where the entries of each entity stand.
@@ -77,7 +78,7 @@ impl Fold {
         let folded = match self.entities.entry(id.clone()) {
             Entry::Occupied(occupied) => occupied.into_mut(),
             Entry::Vacant(vacant) => {
-                let (before, entity) = snapshot::load_any(store, &id)?;
+                let (before, entity) = self.snapshots.load(store, &id)?;
                 let position = before.map_or(Position::default(), |stamp| stamp.position);
                 vacant.insert(Folded { before, position, entity })
             }
@@ -128,18 +129,16 @@ impl Fold {
         self.entities.iter()
     }
 
-    /// Writes a snapshot of every entity, in the order in which they are kept: the store comes to
-    /// each of its pages once.
+    /// Writes a snapshot of every entity.
     ///
     /// # Errors
     /// The store failed.
     pub fn save(&self, store: &dyn StateStore) -> Result<(), snapshot::Error> {
-        let mut all: Vec<(&EntityId, &Folded)> = self.entities.iter().collect();
-        all.sort_by_cached_key(|(id, _)| snapshot::key(id));
-        for (id, folded) in all {
-            snapshot::save(store, id, folded.position, folded.before, &folded.entity)?;
-        }
-        Ok(())
+        let changes = self.entities.iter().map(|(id, folded)| {
+            let Folded { before, position, entity } = folded;
+            Change { id, position: *position, entity, before: *before }
+        });
+        snapshot::save(store, changes)
     }
 }
 

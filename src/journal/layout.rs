@@ -132,7 +132,9 @@ impl Layout {
     /// Append-only files of whole lines that outside parties keep here, and a backup has to cut at
     /// the same instant as the logs: names in the folder.
     pub const BOOKS: [&str; 1] = [PAYMENTS];
-    /// Letters, where no mail server is set.
+
+    /// Letters, where no mail server is set. They have left the shop, like those that a mail
+    /// server took, so no backup has them.
     #[must_use]
     pub fn mail(&self) -> PathBuf {
         self.0.join("mail")

@@ -10,7 +10,13 @@ use super::{
 };
 use crate::domain::Sku;
 use bytes::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::{
+    Method,
+    header::{AUTHORIZATION, HeaderName, HeaderValue},
+};
+
+/// Sends neighbouring numbers far apart.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The same `POST` every turn, never repeated: what a route can take.
 pub struct Post {
@@ -40,6 +46,46 @@ impl Script for Post {
 
     async fn perform(&self, client: &mut Client, _: Turn, _: &mut Tally) -> Outcome {
         match client.post(self.path, &[], self.body.clone()).await {
+            Ok(answer) if answer.is_success() => Outcome::Ok,
+            Ok(answer) => {
+                let problem: Problem = answer.json().unwrap_or_default();
+                outcome_of(answer.status, &problem.code)
+            }
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+}
+
+/// A new bare reservation of one unit every turn, as a service makes it.
+pub struct Reserve {
+    target: Target,
+    sku: Sku,
+    bearer: HeaderValue,
+    body: Bytes,
+}
+
+impl Reserve {
+    /// Of this SKU, with the admin token; one that no header can hold opens nothing.
+    pub fn new(target: &Target, token: &str, sku: Sku) -> Reserve {
+        let bearer = HeaderValue::try_from(format!("Bearer {token}"));
+        let bearer = bearer.unwrap_or(HeaderValue::from_static("Bearer"));
+        let body = Bytes::from_static(br#"{"units":1}"#);
+        Reserve { target: target.clone(), sku, bearer, body }
+    }
+}
+
+impl Script for Reserve {
+    type Worker = Client;
+
+    async fn worker(&self) -> Client {
+        Client::connected(&self.target).await
+    }
+
+    async fn perform(&self, client: &mut Client, turn: Turn, _: &mut Tally) -> Outcome {
+        let id = format!("{:016x}{:016x}", turn.index.wrapping_mul(SPREAD), turn.index);
+        let path = format!("/api/inventory/{}/reservations/res_{id}", self.sku);
+        let headers = [(AUTHORIZATION, self.bearer.clone())];
+        match client.request(Method::PUT, &path, &headers, self.body.clone()).await {
             Ok(answer) if answer.is_success() => Outcome::Ok,
             Ok(answer) => {
                 let problem: Problem = answer.json().unwrap_or_default();

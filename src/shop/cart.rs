@@ -31,12 +31,15 @@ impl Shop {
         let context = self.context(By::Cart(cart), key.as_ref());
         match self.change_cart(cart, sku, change, context).await {
             Err(cart::Denied::Cart(Refusal::CartClosed, Some(order))) => {
-                let ended = self.order_by_id(order).await.map(|order| order.state.status());
-                match ended {
-                    Ok(Status::Confirmed | Status::Cancelled | Status::Expired) => {
-                        self.add_after(cart, sku, change, context).await
+                let status = self.order_by_id(order).await.map(|order| order.state.status());
+                match status {
+                    Ok(
+                        Status::Confirmed | Status::Cancelled | Status::Expired | Status::Returned,
+                    ) => self.add_after(cart, sku, change, context).await,
+                    // Its lines are still spoken for, or about to be the shopper's again.
+                    Ok(Status::Placed | Status::Declined) | Err(_) => {
+                        Err(Error::Cart(Refusal::CartClosed))
                     }
-                    _ => Err(Error::Cart(Refusal::CartClosed)),
                 }
             }
             other => flatten(other),

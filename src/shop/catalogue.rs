@@ -13,7 +13,7 @@ use crate::{
         product::{self, Denied},
     },
     domain::{
-        By, ProductId,
+        By, Context, ProductId,
         product::{Command, Refusal, Spec},
     },
 };
@@ -34,17 +34,42 @@ impl Shop {
     pub async fn create_product(&self, spec: Spec, key: Option<Key<'_>>) -> Result<Product, Error> {
         let spec = accepted(spec)?;
         let context = self.context(By::Admin, key.as_ref());
-        let id = if spec.handle.is_empty() {
-            // The same key means the same product.
-            ProductId(Uuid::new_v5(&context.command.0, b"product"))
-        } else {
-            ProductId::of_handle(&spec.handle)
+        // The same key means the same product.
+        let own = ProductId(Uuid::new_v5(&context.command.0, b"product"));
+        if spec.handle.is_empty() {
+            return self.make_product(own, spec, context).await;
+        }
+        let named = ProductId::of_handle(&spec.handle);
+        if key.is_none() {
+            return self.make_product(named, spec, context).await;
+        }
+        // The handle says which product it is, so the one that the key would have made remembers
+        // what the key was used for.
+        let message = |baton| product::Message::UseKey { context, baton };
+        self.ask::<product::Actor, _>(own, message).await?;
+        let made = self.make_product(named, spec, context).await;
+        let came_to_nothing = match &made {
+            Ok(_) | Err(Error::Fault(Fault::Unavailable | Fault::InProgress)) => false,
+            Err(_) => true,
         };
-        let named = !spec.handle.is_empty();
+        if came_to_nothing {
+            // Unheard, the key stays with this body, which may be sent again.
+            let _ = self.ask::<product::Actor, _>(own, product::Message::FreeKey).await;
+        }
+        made
+    }
+
+    async fn make_product(
+        &self,
+        id: ProductId,
+        spec: Spec,
+        context: Context,
+    ) -> Result<Product, Error> {
+        let has_handle = !spec.handle.is_empty();
         let command = Command::Make(Box::new(spec));
         let message = |baton| product::Message::Admin { command, context, baton };
         match self.ask::<product::Actor, _>(id, message).await? {
-            Err(Denied::Product(Refusal::Taken)) if named => Err(Error::HandleTaken(id)),
+            Err(Denied::Product(Refusal::Taken)) if has_handle => Err(Error::HandleTaken(id)),
             // It was made with this key, and has changed since.
             Err(Denied::Product(Refusal::Taken)) => Err(Fault::KeyMismatch.into()),
             answer => Ok(answer?),

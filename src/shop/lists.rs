@@ -169,7 +169,7 @@ impl Shop {
 }
 
 fn foreign_cursor() -> Error {
-    Error::invalid("/cursor", "must be the `next` of an earlier page of this list")
+    Error::invalid("cursor", "must be the `next` of an earlier page of this list")
 }
 
 /// Starts the views of a system.

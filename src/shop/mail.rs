@@ -200,7 +200,7 @@ fn standing(state: &State, letter: &Letter) -> Standing {
 }
 
 fn foreign_cursor() -> Error {
-    Error::invalid("/cursor", "must be the `next` of an earlier page of this list")
+    Error::invalid("cursor", "must be the `next` of an earlier page of this list")
 }
 
 /// Whoever takes the letters of a shop in this folder.

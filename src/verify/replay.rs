@@ -9,13 +9,12 @@ use crate::{
     journal::{
         self, BatchRef, EntryRef, Position, StateStore, Tree,
         entity::AnyEntity,
-        snapshot,
-        state::{self, Order},
+        snapshot::{self, Loader},
+        state,
     },
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -61,6 +60,7 @@ pub(super) struct Replay<'s> {
     store: Option<&'s dyn StateStore>,
     shards: usize,
     part: (u64, u64),
+    snapshots: Loader,
     entities: HashMap<EntityId, Replayed>,
 }
 
@@ -71,7 +71,7 @@ impl<'s> Replay<'s> {
         shards: usize,
         part: (u64, u64),
     ) -> Replay<'s> {
-        Replay { store, shards, part, entities: HashMap::new() }
+        Replay { store, shards, part, snapshots: Loader::default(), entities: HashMap::new() }
     }
 
     fn is_mine(&self, id: &[u8]) -> bool {
@@ -105,13 +105,13 @@ impl<'s> Replay<'s> {
             Ok(id) => id,
             Err(error) => return findings.add("entry", place(), error),
         };
-        let (store, shards) = (self.store, self.shards);
+        let (store, shards, snapshots) = (self.store, self.shards, &mut self.snapshots);
         let replayed = self.entities.entry(id.clone()).or_insert_with(|| {
             let right = journal::shard_of(&id, shards);
             if right != shard {
                 findings.add("shard", place(), format!("{id} belongs to shard {right}"));
             }
-            let stamp = store.and_then(|store| match snapshot::load_any(store, &id) {
+            let stamp = store.and_then(|store| match snapshots.load(store, &id) {
                 Ok((stamp, _)) => stamp,
                 Err(error) => {
                     derived.add("snapshot", &id, error);
@@ -134,7 +134,7 @@ impl<'s> Replay<'s> {
         }
         if let Some(store) = store.filter(|_| replayed.snapshot == Some(entry.position)) {
             replayed.snapshot = None;
-            compare(store, &id, entity, derived);
+            compare(store, &mut self.snapshots, &id, entity, derived);
         }
     }
 
@@ -177,28 +177,34 @@ impl<'s> Replay<'s> {
         store: &dyn StateStore,
         derived: &mut Findings,
     ) -> Result<(), state::Error> {
-        let mut from = Bound::Unbounded;
-        loop {
-            let range = (from.as_ref().map(Vec::as_slice), Bound::Unbounded);
-            let page = store.scan(Tree::Snapshots, range, Order::Ascending, 1_000)?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            from = Bound::Excluded(last.clone());
-            for (key, _) in &page {
-                let Some(id) = snapshot::entity_of(key) else {
-                    derived.add("snapshot", format!("{key:02x?}"), "the key names no entity");
-                    continue;
-                };
-                if self.is_mine(id.bytes()) && !self.entities.contains_key(&id) {
+        let all = snapshot::each(store, None, |key, _| {
+            match snapshot::entity_of(key) {
+                None => derived.add("snapshot", format!("{key:02x?}"), "the key names no entity"),
+                Some(id) if self.is_mine(id.bytes()) && !self.entities.contains_key(&id) => {
                     derived.add("snapshot", &id, "the log has no event of it");
                 }
+                Some(_) => {}
             }
+            Ok(())
+        });
+        match all {
+            Err(snapshot::Error::Store(error)) => return Err(error),
+            Err(error) => derived.add("snapshot", "a block", error),
+            Ok(()) => {}
         }
+        Ok(())
     }
 }
 
 /// Holds a snapshot against the entity at the very entry the snapshot ends with.
-fn compare(store: &dyn StateStore, id: &EntityId, entity: &AnyEntity, derived: &mut Findings) {
-    let loaded = snapshot::load_any(store, id);
+fn compare(
+    store: &dyn StateStore,
+    snapshots: &mut Loader,
+    id: &EntityId,
+    entity: &AnyEntity,
+    derived: &mut Findings,
+) {
+    let loaded = snapshots.load(store, id);
     let (stamp, kept) = match loaded {
         Ok((Some(stamp), kept)) => (stamp, kept),
         Ok((None, _)) => return,

@@ -95,7 +95,7 @@ impl Order {
         }
     }
 
-    /// Every step that the log or the contract of the port knows of this order.
+    /// The refunds of all returns.
     pub(super) fn refund_parts(&self) -> impl Iterator<Item = Step> {
         self.returns.iter().map(|back| Step::RefundPart(back.number))
     }

@@ -1,5 +1,6 @@
 //! Every book is cooked once, and the verification names it.
 
+mod bare;
 mod claims;
 mod derived;
 mod files;

@@ -150,7 +150,9 @@ fn is_seen(event: &Event) -> bool {
         Event::Proposed { .. }
         | Event::Rejected { .. }
         | Event::Unclaimed { .. }
-        | Event::Listed { .. } => false,
+        | Event::Listed { .. }
+        | Event::KeyUsed {}
+        | Event::KeyFreed {} => false,
     }
 }
 

@@ -210,16 +210,18 @@ impl Follower {
     }
 
     fn rebuild_wanted(&self) -> Result<(), Error> {
-        let wanted = std::mem::take(&mut self.lock().rebuild);
-        for number in wanted {
-            let Some(view) = self.views.get(number) else { continue };
-            clear(&*self.store, &**view, self.logs.len())?;
+        loop {
+            let Some(number) = self.lock().rebuild.first().copied() else { return Ok(()) };
+            if let Some(view) = self.views.get(number) {
+                clear(&*self.store, &**view, self.logs.len())?;
+            }
             let current = Instant::now();
             for shard in 0..self.logs.len() {
                 self.set_place(number, shard, Place { position: Position(0), current });
             }
+            // Only now: one that failed on the way is wanted still.
+            self.lock().rebuild.retain(|wanted| *wanted != number);
         }
-        Ok(())
     }
 
     /// How far every view is behind.

@@ -107,6 +107,9 @@ impl Stage {
         scribe.tell(&mut grabs, by, product::Command::RecordClaims { revision: 1, taken });
         scribe.tell(&mut mug, by, Command::Unclaim { product: fourth });
         scribe.tell(&mut grabs, by, product::Command::RecordUnclaimed { revision: 1 });
+        // Its key was tried for one with a handle before, which was refused.
+        scribe.tell_keyed(&mut grabs, By::Admin, product::Command::UseKey, Some(Fingerprint(9)));
+        scribe.tell(&mut grabs, By::Admin, product::Command::FreeKey);
         scribe.commit();
         self.story.skus.extend([tee.code(), cap.code(), old.code()]);
         [tee, cap]

@@ -95,6 +95,9 @@ async fn a_reader_who_has_it_is_told_so_until_it_changes() {
         let same = ask().await;
         assert_eq!((same.status(), same.header("etag")), (304, etag));
         assert!(same.0.body.is_empty() && same.header("content-type").is_empty());
+        let same = app.call("HEAD", &path, &[("If-None-Match", etag)], Value::Null).await;
+        assert_eq!((same.status(), same.header("etag")), (304, etag));
+        assert_eq!(same.header("content-length"), "", "the representation is not empty");
         app.guest("TEE", 1).await;
         let other = ask().await;
         assert_eq!(other.status(), 200, "{other}");

@@ -78,6 +78,7 @@ async fn a_named_origin_may_send_and_read_what_a_shop_needs() {
             "location",
             "etag",
             "idempotency-replayed",
+            "preference-applied",
             "retry-after",
             "x-request-id",
         ] {

@@ -142,7 +142,8 @@ async fn a_socket_survives_what_it_does_not_understand() {
     }
     app.guest("A", 1).await;
     assert_eq!(socket.next().await["free"], 4);
-    app.get("/ws/stock?sku=A").await.is_problem(426, "upgrade-required");
+    let plain = app.get("/ws/stock?sku=A").await;
+    assert_eq!(plain.is_problem(426, "upgrade-required").header("upgrade"), "websocket");
     app.close().await;
 }
 

@@ -101,7 +101,7 @@ async fn dead_letters_are_the_admins_to_see_and_to_send_again() {
     app.get("/api/mail/dead").await.is_problem(401, "token-required");
     let none = app.admin("GET", "/api/mail/dead", Value::Null).await;
     assert_eq!((none.status(), none.body()), (200, json!({"items": [], "next": null})));
-    app.admin("GET", "/api/mail/dead?cursor=zz", Value::Null).await.is_invalid("/cursor");
+    app.admin("GET", "/api/mail/dead?cursor=zz", Value::Null).await.is_invalid("cursor");
     app.admin("GET", "/api/mail/dead?limit=0", Value::Null).await.is_problem(422, "invalid");
     for id in ["mail_0-1-gift", "mail_7-1-gift", "nonsense"] {
         let path = format!("/api/mail/dead/{id}/resend");

@@ -16,6 +16,7 @@ mod caching;
 mod cart;
 mod checkout;
 mod command_line;
+mod commands;
 mod cors;
 mod documents;
 mod editing;

@@ -51,6 +51,21 @@ async fn a_list_comes_in_pages() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_a_list_does_not_take_is_refused_by_every_list() {
+    let app = App::new().await;
+    app.stock_up("A", 1).await;
+    let lists =
+        ["products", "orders", "mail/dead", "quarantine", "inventory/A/movements"].into_iter();
+    for list in lists {
+        for (query, field) in [("limt=2", "limt"), ("cursor=a&cursor=b", "cursor")] {
+            let path = format!("/api/{list}?{query}");
+            app.admin("GET", &path, Value::Null).await.is_invalid(field);
+        }
+    }
+    app.close().await;
+}
+
+#[tokio::test]
 async fn a_cursor_of_another_list_is_refused_by_every_list() {
     let app = App::new().await;
     app.stock_up("A", 1).await;
@@ -58,13 +73,13 @@ async fn a_cursor_of_another_list_is_refused_by_every_list() {
     let next = app.get("/api/products?limit=1").await.text("/next");
     let products = [next.replace(char::is_numeric, "z"), next[2..].to_owned(), "1-2-3".to_owned()];
     for foreign in products.iter().map(String::as_str).chain(["", "x", "abc", "%C3%A9"]) {
-        app.get(&format!("/api/products?cursor={foreign}")).await.is_invalid("/cursor");
+        app.get(&format!("/api/products?cursor={foreign}")).await.is_invalid("cursor");
     }
     for foreign in [next, "", "x", "1-2-3"] {
         let path = format!("/api/orders?cursor={foreign}");
-        app.admin("GET", &path, Value::Null).await.is_invalid("/cursor");
+        app.admin("GET", &path, Value::Null).await.is_invalid("cursor");
         let path = format!("/api/orders?email=ana@example.com&cursor={foreign}");
-        app.admin("GET", &path, Value::Null).await.is_invalid("/cursor");
+        app.admin("GET", &path, Value::Null).await.is_invalid("cursor");
     }
     app.close().await;
 }
@@ -95,6 +110,59 @@ async fn the_same_key_makes_the_same_product() {
     let again = app.admin_keyed("/api/products", "k", product(&["TEE"], 5)).await;
     assert_eq!((again.status(), again.replayed()), (201, true), "{again}");
     assert_eq!(app.counts("TEE").await, (5, 0, 0, 5));
+    app.close().await;
+}
+
+fn named(handle: &str, skus: &[&str]) -> Value {
+    let mut spec = product(skus, 5);
+    spec["handle"] = handle.into();
+    spec
+}
+
+#[tokio::test]
+async fn a_key_makes_one_product_whatever_its_handle() {
+    for shards in [1, 3] {
+        let app = App::sharded(shards).await;
+        let make = |key: &'static str, spec| app.admin_keyed("/api/products", key, spec);
+        let first = make("k", named("tee", &["TEE"])).await;
+        assert_eq!(first.status(), 201, "{first}");
+        make("k", named("mug", &["MUG"])).await.is_problem(422, "idempotency-mismatch");
+        make("k", product(&["MUG"], 5)).await.is_problem(422, "idempotency-mismatch");
+        assert_eq!(make("own", product(&["CAP"], 5)).await.status(), 201);
+        make("own", named("mug", &["MUG"])).await.is_problem(422, "idempotency-mismatch");
+        app.inventory("MUG").await.is_problem(404, "unknown-sku");
+        let race = |handle: &'static str| make("race", named(handle, &[handle]));
+        let (one, two) = tokio::join!(race("one"), race("two"));
+        let mut statuses = [one.status(), two.status()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 422], "{one} {two}");
+        let app = app.restart().await;
+        let make = |key: &'static str, spec| app.admin_keyed("/api/products", key, spec);
+        make("k", named("mug", &["MUG"])).await.is_problem(422, "idempotency-mismatch");
+        let again = make("k", named("tee", &["TEE"])).await;
+        assert_eq!((again.status(), again.replayed()), (201, true), "{again}");
+        assert_eq!(again.text("/id"), first.text("/id"));
+        app.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_product_with_a_handle_leaves_its_key_unused() {
+    let app = App::sharded(3).await;
+    app.stock_up("TEE", 5).await;
+    let make = |spec| app.admin_keyed("/api/products", "k", spec);
+    for _ in 0..2 {
+        make(named("new", &["NEW", "TEE"])).await.is_problem(409, "sku-taken");
+    }
+    let made = make(named("other", &["NEW"])).await;
+    assert_eq!((made.status(), made.replayed()), (201, false), "{made}");
+    let again = make(named("other", &["NEW"])).await;
+    assert_eq!((again.status(), again.replayed()), (201, true), "{again}");
+    make(named("new", &["NEW", "TEE"])).await.is_problem(422, "idempotency-mismatch");
+    let taken = app.admin_keyed("/api/products", "l", named("other", &["HAT"])).await;
+    taken.is_problem(409, "handle-taken");
+    let hat = app.admin_keyed("/api/products", "l", named("hat", &["HAT"])).await;
+    assert_eq!((hat.status(), hat.replayed()), (201, false), "{hat}");
     app.close().await;
 }
 

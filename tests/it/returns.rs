@@ -38,6 +38,20 @@ async fn counts(app: &App, expected: (u64, u64, u64, u64)) {
 }
 
 #[tokio::test]
+async fn an_add_after_everything_came_back_starts_a_new_cart() {
+    let app = App::new().await;
+    app.stock_up("TEE", 5).await;
+    let token = app.guest("TEE", 3).await;
+    let order = app.check_out(&token, "k", "tok_approve").await;
+    app.admin_keyed(&path(&order), "r", units(3)).await;
+    assert_eq!(settled(&app, &order).await.text("/status"), "returned");
+    let fresh = app.add(Some(&token), "TEE", 1).await;
+    assert_eq!(fresh.status(), 200, "{fresh}");
+    assert!(!fresh.header("cart-token").is_empty() && fresh.header("cart-token") != token);
+    app.close().await;
+}
+
+#[tokio::test]
 async fn units_and_money_come_back_part_by_part() {
     for shards in [1, 3] {
         let app = App::sharded(shards).await;
@@ -47,6 +61,7 @@ async fn units_and_money_come_back_part_by_part() {
         let body = json!({"items": [{"sku": "TEE", "units": 1}], "reason": "too small"});
         let first = app.admin_keyed(&path(&order), "r1", body.clone()).await;
         assert!([201, 202].contains(&first.status()), "{first}");
+        assert_eq!(first.text("/contact/email"), "ana@example.com", "as the admin reads it");
         let read = settled(&app, &order).await;
         assert_eq!((read.text("/status"), read.text("/payment_status")), ("confirmed", "captured"));
         let back = read.at("/returns/0");

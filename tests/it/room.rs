@@ -1,11 +1,13 @@
 //! A shop that may have few files open: it says how many sockets fit, and more of them wait.
 
 use crate::app::SOON;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    time::Instant,
 };
 
 const FILES: usize = 256;
@@ -118,6 +120,35 @@ fn more_connections_than_files_wait_until_there_is_room() {
     let said = shop.end();
     assert!(said.contains("256 files") && said.contains("ulimit -Hn"), "{said}");
     assert!(!said.contains("can't be accepted"), "{said}");
+}
+
+#[test]
+fn a_shop_opens_though_nobody_reads_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DOORBUSTER_")) {
+        command.env_remove(name);
+    }
+    let store = folder.path().to_str().unwrap();
+    command.args(["serve", "--listen", &address.to_string(), "--store", store, "--log", "error"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut shop = Shop { child, authority: address.to_string(), room: (0, 0) };
+    let begun = Instant::now();
+    let ready = || {
+        let Ok(stream) = TcpStream::connect(address) else { return false };
+        ask(&stream, "GET /readyz", "");
+        status(&stream) == 200
+    };
+    while !ready() {
+        assert!(begun.elapsed() < SOON, "it never opens");
+        std::thread::yield_now();
+    }
+    // It is announced right behind that, and ends only when it is told to.
+    let pid = Pid::from_raw(i32::try_from(shop.child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(shop.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

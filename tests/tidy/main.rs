@@ -45,6 +45,15 @@ fn imports_run_one_way() {
 }
 
 #[test]
+fn imports_within_the_door_run_one_way() {
+    let project = Project::read();
+    let tests = project.test_files();
+    let files = project.files.iter().filter(|f| f.is_rust() && !tests.contains(&f.path));
+    let files: Vec<_> = files.map(|file| (file.path.as_str(), file.text.as_str())).collect();
+    hold(&rules::circles("http", &files));
+}
+
+#[test]
 fn the_domain_knows_no_machine() {
     let project = Project::read();
     let crates = project.dependencies();

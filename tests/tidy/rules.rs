@@ -2,7 +2,7 @@
 //! by a few lines of text.
 
 use crate::source::Source;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The hard limit; aim for 350.
 const MOST_LINES: usize = 400;
@@ -132,6 +132,48 @@ pub(crate) fn layers(path: &str, text: &str) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// The parts of `layer` import each other one way, too: what is in its own file counts for nothing,
+/// nor do tests.
+pub(crate) fn circles(layer: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let part = |path: &str| module(path)?.get(1).map(|&part| part.to_owned());
+    let ours =
+        files.iter().filter(|(path, _)| module(path).is_some_and(|m| m.first() == Some(&layer)));
+    let ours: Vec<_> = ours.filter_map(|(path, text)| Some((part(path)?, *path, *text))).collect();
+    let parts: BTreeSet<&str> = ours.iter().map(|(part, ..)| part.as_str()).collect();
+    let mut imports: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    for (part, path, text) in &ours {
+        let module = module(path).unwrap_or_default();
+        let paths = Source::of(text).paths(&module).into_iter();
+        for found in paths.filter(|found| found.ours && !found.test) {
+            let [first, other, ..] = found.segments.as_slice() else { continue };
+            if first == layer && other != part && parts.contains(other.as_str()) {
+                let place = format!("{path}:{}", found.line);
+                imports.entry(part).or_default().entry(other.clone()).or_insert(place);
+            }
+        }
+    }
+    let reaches = |from: &str, to: &str| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+        while let Some(part) = next.pop() {
+            if seen.insert(part) {
+                next.extend(
+                    imports.get(part).into_iter().flatten().map(|(other, _)| other.as_str()),
+                );
+            }
+        }
+        seen.contains(to)
+    };
+    let each =
+        imports.iter().flat_map(|(part, others)| others.iter().map(move |other| (part, other)));
+    let circular = each.filter(|(part, (other, _))| reaches(other, part));
+    let complain = |(part, (other, place)): (&&str, (&String, &String))| {
+        format!(
+            "{place}: `{part}` imports `{other}`, which comes back to it: move what is shared down"
+        )
+    };
+    circular.map(complain).collect()
 }
 
 pub(crate) fn purity(path: &str, text: &str, crates: &BTreeSet<String>) -> Vec<String> {

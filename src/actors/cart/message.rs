@@ -108,4 +108,16 @@ impl shell::Message for Message {
             | Message::Reopen { .. } => false,
         }
     }
+
+    fn begins(&self) -> bool {
+        match self {
+            Message::Change { .. } | Message::CheckOut { .. } => true,
+            Message::Read(_)
+            | Message::Reserved { .. }
+            | Message::Missed { .. }
+            | Message::Placed { .. }
+            | Message::Refused { .. }
+            | Message::Reopen { .. } => false,
+        }
+    }
 }

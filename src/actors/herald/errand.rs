@@ -6,9 +6,12 @@ use super::{
     order_now,
 };
 use crate::{
-    actors::System,
-    domain::{order::Event, post::Subject},
-    journal::{Position, codec, replay::ReadLog, replay::SharedLog},
+    actors::{System, order::Order},
+    domain::{Time, post::Subject},
+    journal::{
+        Position,
+        replay::{ReadLog, SharedLog},
+    },
     ports::mail::{self, Mailbox},
 };
 use futures_util::FutureExt as _;
@@ -35,6 +38,14 @@ pub(super) struct Carried {
     pub(super) outcomes: Vec<(Subject, Outcome)>,
 }
 
+/// An order as it is now, and which of its events the letters are about.
+struct Found {
+    order: Order,
+    number: u64,
+    at: Time,
+    place: String,
+}
+
 pub(super) async fn carry_out(
     system: Arc<System>,
     office: Arc<Office>,
@@ -44,48 +55,61 @@ pub(super) async fn carry_out(
 ) -> Carried {
     let Job { key, order, subjects } = job;
     let within = Duration::from_millis(office.settings.deadline_ms);
+    // Once for all letters of the event: whoever is at rest has to be woken for it.
+    let found = find(&system, shard, &*log, key.position(), order);
+    let found = carefully(order, within, found).await.unwrap_or_else(Err);
     let mut outcomes = vec![];
     for subject in subjects {
-        let attempt = attempt(&system, &office, shard, &*log, (key.position(), order, subject));
-        let attempt = AssertUnwindSafe(timeout(within, attempt)).catch_unwind();
-        let unreachable = |why: &str| Outcome::Failed(mail::Error::Unreachable(why.to_owned()));
-        let outcome = match attempt.await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => unreachable("it took too long"),
-            Err(_) => {
-                tracing::error!(%order, "writing a letter panicked");
-                unreachable("a bug: writing it panicked")
-            }
+        let sent = match &found {
+            Ok(found) => carefully(order, within, attempt(&system, &office, found, subject)).await,
+            Err(why) => Err(why.clone()),
         };
-        outcomes.push((subject, outcome));
+        // What can't be read now may be read later, and is nobody's fault outside.
+        let unreachable = |why| Outcome::Failed(mail::Error::Unreachable(why));
+        outcomes.push((subject, sent.unwrap_or_else(unreachable)));
     }
     Carried { shard, key, outcomes }
+}
+
+/// Bounds what may hang or panic.
+async fn carefully<T>(
+    order: OrderId,
+    within: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, String> {
+    match AssertUnwindSafe(timeout(within, work)).catch_unwind().await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) => Err("it took too long".to_owned()),
+        Err(_) => {
+            tracing::error!(%order, "writing a letter panicked");
+            Err("a bug: writing it panicked".to_owned())
+        }
+    }
+}
+
+async fn find(
+    system: &Arc<System>,
+    shard: usize,
+    log: &dyn ReadLog,
+    position: Position,
+    order: OrderId,
+) -> Result<Found, String> {
+    let order = order_now(system, order).await?;
+    let mut buffer = vec![];
+    let entry = log.entry(position, &mut buffer).map_err(|error| error.to_string())?;
+    let (number, at) = (entry.sequence, entry.context.now);
+    Ok(Found { order, number, at, place: format!("{shard}/{position}") })
 }
 
 async fn attempt(
     system: &Arc<System>,
     office: &Office,
-    shard: usize,
-    log: &dyn ReadLog,
-    (position, order, subject): (Position, OrderId, Subject),
+    found: &Found,
+    subject: Subject,
 ) -> Outcome {
-    // What can't be read now may be read later, and is nobody's fault outside.
-    let order = match order_now(system, order).await {
-        Ok(order) => order,
-        Err(why) => return Outcome::Failed(mail::Error::Unreachable(why)),
-    };
-    let mut buffer = vec![];
-    let entry = log.entry(position, &mut buffer).map_err(|error| error.to_string());
-    let read = entry.and_then(|entry| {
-        let event: Event = codec::decode(&entry).map_err(|error| error.to_string())?;
-        Ok((event, entry.context.now))
-    });
-    let (event, at) = match read {
-        Ok(read) => read,
-        Err(why) => return Outcome::Failed(mail::Error::Unreachable(why)),
-    };
-    let (id, state, place) = (order.id, &order.state, format!("{shard}/{position}"));
-    let occasion = Occasion { order: id, state, event: &event, place, at };
+    let Found { order: Order { id, state, .. }, number, at, place } = found;
+    let (number, at, place) = (*number, *at, place.clone());
+    let occasion = Occasion { order: *id, state, number, place, at };
     match letters::write(&system.keyring, office.link.as_ref(), &occasion, subject) {
         Ok(letter) => match office.mail.send(&letter).await {
             Ok(()) => Outcome::Sent,

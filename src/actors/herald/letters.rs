@@ -9,7 +9,7 @@ use crate::{
     domain::{
         Locale, Money, OrderId, Sealed, Time,
         contact::{Address, Contact, Gift},
-        order::{Event, Item, News, Placement, State},
+        order::{Item, News, Placement, State},
         post::Subject,
     },
     journal::{Keyring, keyring},
@@ -22,7 +22,8 @@ use serde::de::DeserializeOwned;
 pub(super) struct Occasion<'a> {
     pub(super) order: OrderId,
     pub(super) state: &'a State,
-    pub(super) event: &'a Event,
+    /// The event's number among the order's.
+    pub(super) number: u64,
     /// As `shard/position`.
     pub(super) place: String,
     pub(super) at: Time,
@@ -134,9 +135,9 @@ pub(super) fn write(
     occasion: &Occasion<'_>,
     subject: Subject,
 ) -> Result<mail::Letter, Unwritten> {
-    let Occasion { order, state, event, .. } = *occasion;
+    let Occasion { order, state, number, .. } = *occasion;
     let placement = state.placement().ok_or(Unwritten::Nothing)?;
-    let news = state.news(event).ok_or(Unwritten::Nothing)?;
+    let news = state.news_of(number).ok_or(Unwritten::Nothing)?;
     let link = || link.map(|link| link(order));
     let written = match (subject, news) {
         (Subject::Confirmation, News::Confirmed) => {

@@ -70,10 +70,17 @@ impl<R: Role> Turn<R> {
         self.resting = true;
     }
 
-    /// Whether the actor ends once its mailbox is empty: a conversation that it began now would
-    /// be another's to end. What it tells itself waits for its successor.
-    pub fn is_resting(&self) -> bool {
+    /// Whether the actor ends once its mailbox is empty.
+    pub(super) fn is_resting(&self) -> bool {
         self.resting
+    }
+
+    /// Leaves a message to the successor: an actor that is going to rest takes no more itself.
+    pub(super) fn pass_on(&self, id: R::Id, message: R::Message)
+    where
+        System: Knows<R>,
+    {
+        self.system.directory().tell(&self.system, id, Heard::Told(message), false);
     }
 
     /// Begins the next message's work.

@@ -247,16 +247,15 @@ fn drive<L: ShardLog>(
 
 /// Posts every SKU as of its snapshot.
 fn post_snapshots(store: &dyn StateStore, board: &Board) -> Result<(), Error> {
-    let prefix = [snapshot::kind_byte(Kind::Sku)];
-    let all = store.scan_prefix(Tree::Snapshots, &prefix, state::Order::Ascending, usize::MAX)?;
-    for (key, bytes) in all {
-        let Some(EntityId::Sku(sku)) = snapshot::entity_of(&key) else { continue };
-        let decoded = AnyEntity::decode_stamped(Kind::Sku, &bytes);
-        let (stamp, entity) = decoded.map_err(snapshot::Error::from)?;
-        if let AnyEntity::Sku(entity) = entity {
+    snapshot::each(store, Some(Kind::Sku), |key, bytes| {
+        let (stamp, entity) = AnyEntity::decode_stamped(Kind::Sku, bytes)?;
+        if let (Some(EntityId::Sku(sku)), AnyEntity::Sku(entity)) =
+            (snapshot::entity_of(key), entity)
+        {
             board.slot(&sku).publish(sku::level(&entity.state), stamp.position);
         }
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 

@@ -1,13 +1,15 @@
 //! Which of an order's events the buyer is written about.
 //!
-//! Asked of any later state of the order, so that whoever reads the log needs no state of then.
-//! Invariant: of all events of an order, one at most is the news of its confirmation and one at
-//! most the news of its end.
+//! Kept in the state by the number of the event, so that whoever reads the log later asks any
+//! later state of the order and needs none of then. Invariant: of all events of an order, one at
+//! most is the news of its confirmation and one at most the news of its end.
 
-use super::{Event, State};
+use super::{Payment, State, Status};
+use serde::{Deserialize, Serialize};
 
 /// What the buyer is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum News {
     /// It is paid and the stock is sold.
     Confirmed,
@@ -31,75 +33,34 @@ pub enum MoneyBack {
 }
 
 impl State {
-    /// What the buyer is told because of `event`, which is in this order's past.
-    pub fn news(&self, event: &Event) -> Option<News> {
-        match event {
-            Event::Captured { .. } if self.confirmed_by("captured") => Some(News::Confirmed),
-            Event::StockCommitted {} if self.confirmed_by("stock committed") => {
-                Some(News::Confirmed)
-            }
-            Event::Cancelled {} => Some(News::Cancelled),
-            Event::StockLost { .. } => Some(News::StockLost),
-            Event::Voided {} if self.undone_by() == Some("voided") => Some(News::Expired),
-            Event::Refunded {} if self.undone_by() == Some("refunded") => Some(News::Expired),
-            Event::Placed(_)
-            | Event::Authorised { .. }
-            | Event::PaymentDeclined { .. }
-            | Event::PaymentUnknown { .. }
-            | Event::PaymentNotSeen { .. }
-            | Event::StockCommitted {}
-            | Event::Captured { .. }
-            | Event::CaptureFailed { .. }
-            | Event::Voided {}
-            | Event::NothingToVoid {}
-            | Event::VoidRefused { .. }
-            | Event::Refunded {}
-            | Event::StockReturned {}
-            | Event::StockForgotten {}
-            | Event::CartReopened {}
-            | Event::Expired {}
-            | Event::ReturnAccepted { .. }
-            | Event::ReturnRefunded { .. }
-            | Event::ReturnStocked { .. }
-            | Event::ReturnForgotten { .. }
-            | Event::FlaggedForReview { .. } => None,
-        }
+    /// What the buyer is told because of this order's event of this number; they count from 1, as
+    /// they do in the log.
+    pub fn news_of(&self, number: u64) -> Option<News> {
+        self.news.iter().find(|(told, _)| *told == number).map(|(_, news)| *news)
     }
 
     /// What happens to the money, as far as is known.
     pub fn money_back(&self) -> MoneyBack {
         if self.capture.is_some() {
             MoneyBack::Refunded
-        } else if self.authorisation.is_some() || self.has("voided") {
+        } else if self.authorisation.is_some() || self.payment == Payment::Voided {
             MoneyBack::Released
         } else {
             MoneyBack::Untouched
         }
     }
 
-    fn has(&self, what: &str) -> bool {
-        self.timeline.iter().any(|milestone| milestone.what == what)
+    /// The event that is happening is news of this.
+    pub(super) fn tell(&mut self, news: News) {
+        self.news.push((self.events, news));
     }
 
-    /// Whether the milestone that stands before the confirmation is this one.
-    fn confirmed_by(&self, what: &str) -> bool {
-        let mut before = None;
-        for milestone in &self.timeline {
-            if milestone.what == "confirmed" {
-                return before == Some(what);
-            }
-            before = Some(milestone.what.as_str());
+    /// Money has gone back that came for an order that nobody had paid in time. An order that had
+    /// other news of its end has told this with it.
+    pub(super) fn tell_of_money_back(&mut self) {
+        let end_is_told = self.news.iter().any(|(_, news)| *news != News::Confirmed);
+        if self.status == Status::Expired && !end_is_told {
+            self.tell(News::Expired);
         }
-        false
-    }
-
-    /// What first gave back the money of an order that nobody had paid in time.
-    fn undone_by(&self) -> Option<&str> {
-        if self.has("stock lost") {
-            return None;
-        }
-        let expired = self.timeline.iter().skip_while(|milestone| milestone.what != "expired");
-        let mut after = expired.map(|milestone| milestone.what.as_str());
-        after.find(|what| matches!(*what, "voided" | "refunded"))
     }
 }

@@ -4,7 +4,9 @@
 //! each SKU takes its units back under that number. Invariant: no unit comes back twice, and the
 //! parts and what a later cancellation refunds add up to what was captured, exactly.
 
-use super::{Event, Obligation, Payment, Refusal, State, Status, Stock, decide::Decision};
+use super::{
+    Event, Obligation, Payment, Refusal, State, Status, Stock, decide::Decision, evolve::Words,
+};
 use crate::domain::{Money, Sku, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -143,56 +145,46 @@ impl State {
         self.returns.iter().find(|back| !back.refunded).map(|back| back.number)
     }
 
-    pub(super) fn evolve_return(&mut self, event: &Event, at: Time) {
-        match event {
-            Event::ReturnAccepted { number, items, amount, reason, restock } => {
-                self.returns.push(Return {
-                    number: *number,
-                    at,
-                    items: items.clone(),
-                    amount: *amount,
-                    reason: reason.clone(),
-                    restock: *restock,
-                    refunded: false,
-                    stock: Stock::ReturnOwed,
-                });
-                let items = self.placement().map_or(&[][..], |placement| &placement.items);
-                if items.iter().all(|item| self.left_of(&item.sku) == 0) {
-                    self.status = Status::Returned;
-                }
-            }
-            Event::ReturnRefunded { number } => {
-                self.change_return(*number, |back| back.refunded = true);
-                if self.status == Status::Returned && self.return_to_refund().is_none() {
-                    self.payment = Payment::Refunded;
-                }
-            }
-            Event::ReturnStocked { number } => {
-                self.change_return(*number, |back| back.stock = Stock::Returned);
-            }
-            Event::ReturnForgotten { number } => {
-                self.change_return(*number, |back| back.stock = Stock::Gone);
-            }
-            Event::Placed(_)
-            | Event::Authorised { .. }
-            | Event::PaymentDeclined { .. }
-            | Event::PaymentUnknown { .. }
-            | Event::PaymentNotSeen { .. }
-            | Event::StockCommitted {}
-            | Event::StockLost { .. }
-            | Event::Captured { .. }
-            | Event::CaptureFailed { .. }
-            | Event::Voided {}
-            | Event::NothingToVoid {}
-            | Event::VoidRefused { .. }
-            | Event::Refunded {}
-            | Event::StockReturned {}
-            | Event::StockForgotten {}
-            | Event::CartReopened {}
-            | Event::Cancelled {}
-            | Event::Expired {}
-            | Event::FlaggedForReview { .. } => {}
+    // A number sets returns that follow each other apart.
+    pub(super) fn return_accepted(
+        &mut self,
+        at: Time,
+        number: u32,
+        items: &[Back],
+        amount: Money,
+        reason: Option<&str>,
+        restock: bool,
+    ) -> Words {
+        let (items, reason) = (items.to_vec(), reason.map(str::to_owned));
+        let (refunded, stock) = (false, Stock::ReturnOwed);
+        self.returns.push(Return { number, at, items, amount, reason, restock, refunded, stock });
+        self.note(at, &format!("return {number} accepted"));
+        let items = self.placement().map_or(&[][..], |placement| &placement.items);
+        if items.iter().any(|item| self.left_of(&item.sku) > 0) {
+            return &[];
         }
+        self.status = Status::Returned;
+        &["returned"]
+    }
+
+    pub(super) fn return_refunded(&mut self, at: Time, number: u32) -> Words {
+        self.change_return(number, |back| back.refunded = true);
+        self.note(at, &format!("return {number} refunded"));
+        if self.status == Status::Returned && self.return_to_refund().is_none() {
+            self.payment = Payment::Refunded;
+        }
+        if self.payment == Payment::Refunded { &["refunded"] } else { &[] }
+    }
+
+    pub(super) fn return_stocked(&mut self, at: Time, number: u32) -> Words {
+        self.change_return(number, |back| back.stock = Stock::Returned);
+        self.note(at, &format!("return {number} stocked"));
+        &[]
+    }
+
+    pub(super) fn return_forgotten(&mut self, number: u32) -> Words {
+        self.change_return(number, |back| back.stock = Stock::Gone);
+        &[]
     }
 
     fn change_return(&mut self, number: u32, change: impl FnOnce(&mut Return)) {

@@ -316,3 +316,17 @@ fn a_proposal_that_no_sku_could_list_is_refused() {
     check(&[], &with(|variant| variant.units = MAX_UNITS + 1), &refused);
     assert!(Run::new(State::default()).tell(SOON, &with(|v| v.units = MAX_UNITS)).is_ok());
 }
+
+#[test]
+fn a_key_that_made_another_product_is_free_once_all_its_uses_were_refused() {
+    use Event::{KeyFreed, KeyUsed};
+    let used = || check(&[], &Command::UseKey, &Ok(vec![KeyUsed {}])).state;
+    assert_eq!(used().spec(), None, "it is no product");
+    let key = at(SOON).command;
+    let free = |given: &[Event]| Run::given(State::default(), given).state.withdrawn(&KeyFreed {});
+    assert_eq!(free(&[KeyUsed {}]), Some(at(START).command));
+    assert_eq!(free(&[KeyUsed {}, KeyUsed {}]), None, "one of them may have been accepted");
+    assert_eq!(free(&[KeyUsed {}, KeyUsed {}, KeyFreed {}]), Some(key));
+    check(&[KeyUsed {}], &Command::FreeKey, &Ok(vec![KeyFreed {}]));
+    check(&[KeyUsed {}, KeyFreed {}], &Command::FreeKey, &Ok(vec![]));
+}

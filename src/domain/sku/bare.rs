@@ -28,6 +28,13 @@ pub(super) struct Claim {
     pub(super) buyer: Option<Buyer>,
 }
 
+/// Units that a reservation held when it was committed, and the name of the sale.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sold {
+    claim: Claim,
+    reference: String,
+}
+
 /// A bare reservation as its maker sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
@@ -54,17 +61,18 @@ impl Claim {
         self.buyer.unwrap_or(Buyer(reservation.0.as_u128()))
     }
 
-    fn is_for(&self, wish: &ReserveBare) -> bool {
-        (self.units, self.buyer) == (wish.units, wish.buyer)
+    /// The id names one wish: the same one changes nothing.
+    fn repeated(&self, wish: &ReserveBare) -> Decision {
+        let same = (self.units, self.buyer) == (wish.units, wish.buyer);
+        if same { Ok(vec![]) } else { Err(Refusal::OtherReservation) }
     }
 }
 
 pub(super) fn reserve(state: &State, wish: &ReserveBare, now: Time) -> Decision {
     let reservation = wish.reservation;
     match (state.bare.get(&reservation), state.ended(Holder::Bare(reservation))) {
-        (Some(claim), _) | (None, Some(Ended::BareSold { claim, .. })) => {
-            return if claim.is_for(wish) { Ok(vec![]) } else { Err(Refusal::OtherReservation) };
-        }
+        (Some(claim), _) => return claim.repeated(wish),
+        (None, Some(Ended::BareSold(sold))) => return sold.claim.repeated(wish),
         (None, Some(_)) => return Err(Refusal::ReservationLapsed),
         (None, None) => {}
     }
@@ -85,7 +93,7 @@ pub(super) fn reserve(state: &State, wish: &ReserveBare, now: Time) -> Decision 
 pub(super) fn release(state: &State, reservation: ReservationId) -> Decision {
     let Some(claim) = state.bare.get(&reservation) else {
         return match state.ended(Holder::Bare(reservation)) {
-            Some(Ended::BareSold { .. }) => Err(Refusal::AlreadySold),
+            Some(Ended::BareSold(_)) => Err(Refusal::AlreadySold),
             Some(_) | None => Ok(vec![]),
         };
     };
@@ -97,8 +105,8 @@ pub(super) fn release(state: &State, reservation: ReservationId) -> Decision {
 pub(super) fn commit(state: &State, reservation: ReservationId, reference: &str) -> Decision {
     let Some(claim) = state.bare.get(&reservation) else {
         return match state.ended(Holder::Bare(reservation)) {
-            Some(Ended::BareSold { reference: known, .. }) if known == reference => Ok(vec![]),
-            Some(Ended::BareSold { .. }) => Err(Refusal::OtherReservation),
+            Some(Ended::BareSold(sold)) if sold.reference == reference => Ok(vec![]),
+            Some(Ended::BareSold(_)) => Err(Refusal::OtherReservation),
             Some(_) | None => Err(Refusal::ReservationLapsed),
         };
     };
@@ -116,7 +124,8 @@ impl State {
             return (now < until).then_some(Reservation { units, price, standing });
         }
         match self.ended(Holder::Bare(reservation)) {
-            Some(Ended::BareSold { claim, reference }) => {
+            Some(Ended::BareSold(sold)) => {
+                let Sold { claim, reference } = &**sold;
                 let standing = Standing::Sold { reference: reference.clone() };
                 Some(Reservation { units: claim.units, price: claim.price, standing })
             }
@@ -159,7 +168,7 @@ impl State {
         let Some(claim) = self.drop_bare(reservation) else { return };
         let buyer = claim.buyer(reservation);
         self.count(buyer, buyer, i64::from(units)); // sold units count for the whole sale
-        let ended = Ended::BareSold { claim, reference: reference.to_owned() };
+        let ended = Ended::BareSold(Box::new(Sold { claim, reference: reference.to_owned() }));
         self.remember(Holder::Bare(reservation), ended, Some(now.plus_ms(REMEMBER_SOLD_MS)));
     }
 }

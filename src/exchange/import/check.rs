@@ -57,7 +57,7 @@ pub(super) fn checked(
         });
         bad?;
         if spec.variants.is_empty() {
-            let what = "no variant is left: the product is not taken in";
+            let what = "no variant that can go in is left: the product is not taken in";
             issues.push(Issue::row(line, what));
             return None;
         }

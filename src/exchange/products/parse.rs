@@ -5,10 +5,7 @@
 
 use super::{NO_OPTION, cells, codes, columns::Column, columns::Columns, variants};
 use crate::{
-    domain::{
-        Currency, Sku,
-        product::{Spec, Variant},
-    },
+    domain::{Currency, Sku, product::Spec},
     exchange::{
         Error,
         report::Issue,
@@ -330,9 +327,8 @@ impl<'s> Reader<'s> {
             } else {
                 format!("the SKU {sku} is that of line {known}")
             };
-            if let Some(row) = self.sheet.rows.iter().find(|row| row.line == line) {
-                self.wrong(row, column, what);
-            }
+            let issue = self.places.issue(line, column, what);
+            self.errors.push(issue);
         }
         let kept = drafts.into_iter().map(|Draft { mut product, .. }| {
             let variants = std::mem::take(&mut product.spec.variants).into_iter();
@@ -343,7 +339,7 @@ impl<'s> Reader<'s> {
         });
         let (kept, empty): (Vec<_>, Vec<_>) =
             kept.partition(|product| !product.spec.variants.is_empty());
-        let what = "no variant with a price is left: the product is not taken in";
+        let what = "no variant that can go in is left: the product is not taken in";
         self.errors.extend(empty.iter().map(|product| Issue::row(product.line, what)));
         kept
     }
@@ -359,26 +355,31 @@ fn position(text: &str) -> Result<u32, String> {
 
 /// A made-up code that reads like another variant's gets a hash.
 fn tell_apart(drafts: &mut [Draft]) {
-    /// Handle and words of a made-up code; `None` for a given one.
-    type Reader = Option<(String, Vec<String>)>;
-    let mut readers: BTreeMap<Sku, BTreeSet<Reader>> = BTreeMap::new();
-    for Draft { product, made_up } in &*drafts {
-        for (variant, made_up) in product.spec.variants.iter().zip(made_up) {
-            let who = made_up.then(|| {
-                (product.handle.clone(), variants::words(&variant.title, &variant.options))
-            });
-            readers.entry(variant.sku.clone()).or_default().insert(who);
-        }
-    }
+    let shared = shared(drafts);
     for Draft { product, made_up } in drafts {
         let variants = product.spec.variants.iter_mut().zip(&*made_up);
-        let shared = |variant: &Variant| readers.get(&variant.sku).is_some_and(|all| all.len() > 1);
-        for (variant, _) in variants.filter(|(variant, made_up)| **made_up && shared(variant)) {
-            if let Some(sku) =
-                codes::hashed(&product.handle, &variants::words(&variant.title, &variant.options))
-            {
+        for (variant, _) in variants.filter(|(one, made_up)| **made_up && shared.contains(&one.sku))
+        {
+            let words = variants::words(&variant.title, &variant.options);
+            if let Some(sku) = codes::hashed(&product.handle, &words) {
                 variant.sku = sku;
             }
         }
     }
+}
+
+/// Codes that are made up of different words, or that some variant has of its own.
+fn shared(drafts: &[Draft]) -> BTreeSet<Sku> {
+    let mut first = BTreeMap::new();
+    let mut shared = BTreeSet::new();
+    for Draft { product, made_up } in drafts {
+        for (variant, made_up) in product.spec.variants.iter().zip(made_up) {
+            let words = || variants::words(&variant.title, &variant.options);
+            let source = made_up.then(|| (&product.handle, words()));
+            if *first.entry(&variant.sku).or_insert_with(|| source.clone()) != source {
+                shared.insert(variant.sku.clone());
+            }
+        }
+    }
+    shared
 }

@@ -88,9 +88,9 @@ fn each_bad_row_is_named_and_the_rest_goes_in() {
             "6:8 (Variant SKU): 'A@B' is no SKU: at most 64 bytes, without `@` and line breaks",
             "7:2 (Handle): is missing: the row belongs to no product",
             "8:1 (Title): is missing: the product is not taken in",
-            "9: no variant with a price is left: the product is not taken in",
+            "9: no variant that can go in is left: the product is not taken in",
             "9:11 (Image Position): 'x' is not a position: the picture goes to the end",
-            "10: no variant with a price is left: the product is not taken in",
+            "10: no variant that can go in is left: the product is not taken in",
             "10:6 (Option2 Value): is 'Red', but the product names no such option",
         ]
     );
@@ -117,7 +117,7 @@ fn lines_are_those_of_the_file_behind_quoted_breaks() {
     assert_eq!(
         complaints(&parsed),
         [
-            "6: no variant with a price is left: the product is not taken in",
+            "6: no variant that can go in is left: the product is not taken in",
             "6:4 (Variant Price): 'oops' is not a price: write it like 1299.95",
             "7: has 5 cells, but there are 4 columns",
         ]

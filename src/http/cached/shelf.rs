@@ -73,7 +73,7 @@ impl Shelf {
         kept
     }
 
-    /// Says how large it has become; whether it may stay.
+    /// Says how large it has become: one that is too large does not stay.
     pub(super) fn weigh(&self, key: &str, kept: &Arc<Kept>, bytes: usize) {
         let mut places = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if bytes > MOST_EACH {

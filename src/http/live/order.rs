@@ -1,6 +1,6 @@
 //! `/ws/orders/{id}`: an order now and after each change.
 
-use super::{Gone, Socket, upgrade};
+use super::{Gone, LISTENERS, Socket, upgrade};
 use crate::{
     domain::OrderId,
     http::{
@@ -39,7 +39,7 @@ pub async fn order(State(door): State<Door>, request: Request) -> Answer {
     door.order_access(id, &head.headers, token.as_deref())?;
     let changes = door.shop().follow_order(id).await?;
     let socket = WebSocketUpgrade::from_request_parts(&mut head, &()).await;
-    upgrade(&door.clone(), socket, move |socket| run(door, socket, changes))
+    upgrade(&door.clone(), socket, &LISTENERS, move |socket| run(door, socket, changes))
 }
 
 async fn run(door: Door, mut socket: Socket, mut changes: mpsc::UnboundedReceiver<Order>) {

@@ -1,6 +1,6 @@
 //! `/ws/stock`: the stock of the SKUs that a client names, now and after each change.
 
-use super::{Gone, MAX_SKUS, Socket, frames::Frame, upgrade};
+use super::{Gone, LISTENERS, MAX_SKUS, Socket, frames::Frame, upgrade};
 use crate::{
     domain::Sku,
     http::{
@@ -58,7 +58,7 @@ pub async fn stock(
         return Err(Problem::invalid("sku", format!("may come at most {MAX_SKUS} times")));
     }
     let watcher = Watcher { door: door.clone(), watched: HashMap::new(), changes: Changes::new() };
-    upgrade(&door, socket, move |socket| watcher.run(socket, named))
+    upgrade(&door, socket, &LISTENERS, move |socket| watcher.run(socket, named))
 }
 
 type Change = (Sku, Result<watch::Receiver<Frame>, watch::error::RecvError>);

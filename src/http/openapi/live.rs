@@ -5,7 +5,13 @@ use super::{
     operation::{ADMIN_TOKEN, ORDER_TOKEN, ORDER_TOKEN_IN_QUERY},
     schemas::Text,
 };
-use crate::{domain::OrderId, http::problem::Code};
+use crate::{
+    domain::OrderId,
+    http::{
+        live::{MOST_UNDER_WAY, NAMES},
+        problem::Code,
+    },
+};
 use serde_json::Value;
 use utoipa::PartialSchema as _;
 
@@ -27,6 +33,23 @@ pub(in crate::http) fn stock() -> Operation {
                 \"sku\"}`.";
     upgraded(Operation::new(TAG, "watchStock", "Watch stock", what))
         .query::<Text>("sku", "A SKU, as often as wanted; with `@` and a position, from there on.")
+}
+
+pub(in crate::http) fn commands() -> Operation {
+    let names = NAMES.join("`, `");
+    let what = format!(
+        "Many commands under way on one socket: a text message `{{\"id\", \"do\", ..., \"body\"}}` \
+         each, answered by `{{\"id\", \"status\", \"body\"}}` as soon as it is done, in any order. \
+         `id` is a whole number or a text of at most 64 bytes; `do` is one of `{names}`. `body`, \
+         `status` and the body of the answer are those of the request that does the same. What a \
+         request says in its path and head stands beside the body: `sku`, `order` and `reservation`; \
+         `cart_token`, `order_token`, `key` (the Idempotency-Key) and `wait` (seconds, for a \
+         checkout). An answer has `cart_token` where a new cart was made, `location`, and \
+         `\"replayed\": true`. The admin token is given once, when the socket is opened. At most \
+         {MOST_UNDER_WAY} commands are under way on a socket; one more is answered `overloaded`. \
+         A message may have 128 KiB."
+    );
+    upgraded(Operation::new(TAG, "command", "Send commands", &what).admin_if_any())
 }
 
 pub(in crate::http) fn order() -> Operation {

@@ -209,10 +209,12 @@ impl Operation {
         let kept = self.last;
         let mut told = self
             .header("ETag", etag)
-            .header("Cache-Control", "Who may keep it, and for how long.")
-            .header("Vary", "`accept-encoding` where it comes in several codings.")
+            .header("Cache-Control", KEEPERS)
+            .header("Vary", CODINGS)
             .answer(304, "It is as it was.", "", Text::schema(), Value::Null)
             .header("ETag", etag)
+            .header("Cache-Control", KEEPERS)
+            .header("Vary", CODINGS)
             .hears::<Text>("If-None-Match", "The ETag of what is there already.", "\"0\"");
         told.last = kept;
         told
@@ -291,6 +293,9 @@ impl Operation {
 
 const JSON: &str = "application/json";
 
+const KEEPERS: &str = "Who may keep it, and for how long.";
+const CODINGS: &str = "`accept-encoding` where it comes in several codings.";
+
 pub(super) const ADMIN_TOKEN: &str = "AdminToken";
 pub(super) const CART_TOKEN: &str = "CartToken";
 pub(super) const CART_COOKIE: &str = "CartCookie";
@@ -328,6 +333,9 @@ fn refusal(status: u16, codes: &[Code]) -> Response {
         .header("X-Request-Id", header::<Text>("What this request is called in the log."));
     if status == 503 {
         response = response.header("Retry-After", header::<Text>("Seconds."));
+    }
+    if status == 426 {
+        response = response.header("Upgrade", header::<Text>("`websocket`."));
     }
     if status == 401 {
         response = response.header("WWW-Authenticate", header::<Text>("`Bearer`."));

@@ -1,7 +1,9 @@
 //! What the document promises about itself: every address, every reference, every example's shape.
 
-use super::document;
-use crate::http::{problem::Code, router::map};
+use crate::http::{
+    problem::Code,
+    router::{document, map},
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

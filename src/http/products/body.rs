@@ -7,7 +7,7 @@ use crate::{
         Money, ProductId, Sku, Time,
         product::{Spec, Variant},
     },
-    http::openapi::schemas::{
+    http::schemas::{
         Alt, CategoryPath, CountedUnits, Handle, Label, Name, Picture, ProductTitle, VariantTitle,
         Whole32,
     },

@@ -5,15 +5,13 @@
 
 use crate::{
     domain::{Currency, product::category},
-    http::problem::Problem,
+    http::{
+        problem::Problem,
+        reply::{USUAL_LIMIT, limit, parameters},
+    },
     shop::lists::{Query, Sort},
 };
-use axum::{extract, http::Uri};
-use std::collections::BTreeSet;
-
-/// The longest page, and how long one is when nobody says.
-const MOST: usize = 200;
-const USUAL: usize = 50;
+use axum::http::Uri;
 
 /// The most tags that all must match.
 const MOST_TAGS: usize = 20;
@@ -30,16 +28,9 @@ impl Wanted {
     /// # Errors
     /// A parameter is unknown, comes twice, or has a value that it can't have.
     pub(super) fn of(uri: &Uri) -> Result<Wanted, Problem> {
-        let parameters = extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
-        let extract::Query(parameters) =
-            parameters.map_err(|_| Problem::invalid("", "the query does not read"))?;
-        let mut wanted = Wanted { query: Query::default(), limit: USUAL, cursor: None };
-        let mut seen = BTreeSet::new();
-        for (name, value) in &parameters {
-            if name != "tag" && !seen.insert(name) {
-                return Err(Problem::invalid(name, "comes twice"));
-            }
-            wanted.set(name, value).map_err(|why| Problem::invalid(name, why))?;
+        let mut wanted = Wanted { query: Query::default(), limit: USUAL_LIMIT, cursor: None };
+        for (name, value) in parameters(uri, "tag")? {
+            wanted.set(&name, &value).map_err(|why| Problem::invalid(name, why))?;
         }
         Ok(wanted)
     }
@@ -84,9 +75,4 @@ fn boolean(value: &str) -> Result<bool, &'static str> {
 fn sort(value: &str) -> Result<Sort, &'static str> {
     let known = Sort::ALL.iter().find(|(name, _)| *name == value).map(|(_, sort)| *sort);
     known.ok_or("must be newest, oldest, price, -price, title or -title")
-}
-
-fn limit(value: &str) -> Result<usize, &'static str> {
-    let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-    limit.ok_or("must be a whole number from 1 to 200")
 }

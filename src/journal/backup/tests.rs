@@ -208,6 +208,11 @@ fn nothing_is_written_over() {
     let why = shop.refusal(&shop.cut(), "store/backup");
     assert!(why.contains("lies inside the store"), "{why}");
     assert!(!shop.at("store/backup").exists());
+    std::os::unix::fs::symlink(shop.at("store"), shop.at("beside")).unwrap();
+    for around in ["beside/backup", "beside/not/there/yet", "store/../store/backup"] {
+        let why = shop.refusal(&shop.cut(), around);
+        assert!(why.contains("lies inside the store"), "{around}: {why}");
+    }
     fs::create_dir(shop.at("empty")).unwrap();
     restored(&backup, &shop.at("empty")).unwrap();
 }

@@ -177,7 +177,10 @@ fn within(field: String, money: Money) -> Checked {
     if (0..=MAX_AMOUNT_MINOR).contains(&money.amount_minor) {
         return Ok(());
     }
-    Err(Error::invalid(field, format!("must be a whole number from 0 to {MAX_AMOUNT_MINOR}")))
+    Err(Error::invalid(
+        field,
+        format!("must be 0 to {MAX_AMOUNT_MINOR} minor units, such as cents"),
+    ))
 }
 
 fn name(field: &str, text: &str) -> Checked {

@@ -23,9 +23,11 @@ pub(super) fn tidy(spec: Spec) -> Result<Spec, Error> {
         }
     }
     spec.tags = tags;
+    trim(&mut spec.title);
     trim(&mut spec.vendor);
     spec.options.iter_mut().for_each(trim);
     for variant in &mut spec.variants {
+        trim(&mut variant.title);
         variant.options.iter_mut().for_each(trim);
         trim(&mut variant.barcode);
     }
@@ -102,8 +104,10 @@ mod tests {
     fn a_spec_is_tidied_at_its_edges() {
         let tags = [" red", "red", "new "].map(str::to_owned).to_vec();
         let vendor = " North ".to_owned();
-        let spec = Spec { vendor, tags, category: "A>B".into(), ..Spec::default() };
+        let title = " Tee\u{a0}".to_owned();
+        let spec = Spec { title, vendor, tags, category: "A>B".into(), ..Spec::default() };
         let tidied = tidy(spec).unwrap();
+        assert_eq!(tidied.title, "Tee");
         assert_eq!((tidied.vendor.as_str(), tidied.category.as_str()), ("North", "A > B"));
         assert_eq!(tidied.tags, ["red", "new"]);
         assert_eq!(tidy(tidied.clone()).unwrap(), tidied);

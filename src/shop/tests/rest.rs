@@ -4,6 +4,7 @@ use super::{
     memory::{Running, World, wait_until},
     *,
 };
+use crate::{actors, domain::By};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const UNITS: u64 = 60;
@@ -135,5 +136,92 @@ async fn a_rush_of_newcomers_sends_those_before_them_to_rest() {
         running.shop.system().live()[1] < 400
     })
     .await;
+    running.close().await;
+}
+
+/// Lets `next` reach an actor right behind the word to go to rest. Both are in its mailbox before
+/// it takes a turn, as this thread is the only one that runs actors.
+async fn right_behind_rest<T>(running: &Running, next: impl Future<Output = T>) -> T {
+    running.pass(1);
+    running.shop.system().rest_idle();
+    next.await
+}
+
+#[tokio::test]
+async fn who_changes_a_product_that_falls_asleep_is_answered() {
+    let (_world, running) = restless(1).await;
+    running.stop_the_clock();
+    let shop = &running.shop;
+    let owner = shop.stock(&sku("TEE-1")).await.unwrap().product.unwrap();
+    let spec = Spec { title: "Shirt".to_owned(), ..spec(&["TEE-1", "TEE-2", "TEE-3"], UNITS) };
+    let change = shop.update_product(owner, spec, None, None);
+    let changed = right_behind_rest(&running, change).await.unwrap();
+    assert_eq!(changed.state.spec().unwrap().title, "Shirt");
+    assert_eq!(shop.stock(&sku("TEE-3")).await.unwrap().on_hand, UNITS);
+    running.close().await;
+}
+
+#[tokio::test]
+async fn who_checks_out_a_cart_that_falls_asleep_is_answered() {
+    let (_world, running) = restless(1).await;
+    running.stop_the_clock();
+    let shop = &running.shop;
+    let cart = shop.add_to_cart(None, &sku("TEE-1"), 1, None).await.unwrap().id;
+    let paid = details("tok_approve");
+    // The checkout has to wait for the add.
+    let both = async {
+        let more = sku("TEE-2");
+        let add = shop.add_to_cart(Some(cart), &more, 2, None);
+        tokio::join!(add, shop.check_out(cart, &paid, key("k"), None))
+    };
+    let (added, order) = right_behind_rest(&running, both).await;
+    assert_eq!(added.unwrap().lines[&sku("TEE-2")].units, 2);
+    assert_eq!(order.unwrap().state.placement().unwrap().items.len(), 2);
+    running.close().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_an_order_that_falls_asleep_is_answered() {
+    let (_world, running) = restless(1).await;
+    running.stop_the_clock();
+    let shop = &running.shop;
+    let order = buy(shop, "TEE-1", 1, "tok_approve", "k").await.unwrap().id;
+    running.rest().await;
+    // It is woken to be read, and would sleep again after that.
+    let follow = async {
+        let (follower, changes) = tokio::sync::mpsc::unbounded_channel();
+        let follow = actors::order::Message::Follow(follower);
+        shop.system().tell::<actors::order::Actor>(order, follow);
+        changes
+    };
+    let cancel = shop.cancel_order(order, By::Admin, None);
+    let (read, mut changes, cancelled, settled) =
+        tokio::join!(shop.order_by_id(order), follow, cancel, shop.wait_settled(order));
+    assert_eq!(read.unwrap().state.status(), Status::Confirmed);
+    assert_eq!(cancelled.unwrap().state.payment(), order::Payment::Refunded);
+    assert_eq!(settled.unwrap().state.payment(), order::Payment::Refunded);
+    let mut seen = vec![];
+    while seen.last() != Some(&order::Payment::Refunded) {
+        seen.push(changes.recv().await.expect("who follows is not left").state.payment());
+    }
+    assert_eq!(seen[0], order::Payment::Captured);
+    running.close().await;
+}
+
+#[tokio::test]
+async fn who_asks_a_sku_or_a_post_that_falls_asleep_is_answered() {
+    let (_world, running) = restless(1).await;
+    running.stop_the_clock();
+    let shop = &running.shop;
+    let (tee, cart) = (sku("TEE-1"), shop.add_to_cart(None, &sku("TEE-1"), 1, None).await.unwrap());
+    running.rest().await;
+    let (read, added) =
+        tokio::join!(shop.stock(&tee), shop.add_to_cart(Some(cart.id), &tee, 2, None));
+    assert_eq!((read.unwrap().reserved, added.unwrap().lines[&tee].units), (1, 3));
+    let added = right_behind_rest(&running, shop.add_to_cart(Some(cart.id), &tee, 1, None)).await;
+    assert_eq!(added.unwrap().lines[&tee].units, 4);
+    let dead = async { tokio::join!(shop.dead_letters(None, 9), shop.dead_letters(None, 9)) };
+    let (one, other) = right_behind_rest(&running, dead).await;
+    assert!(one.unwrap().items.is_empty() && other.unwrap().items.is_empty());
     running.close().await;
 }

@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     journal::{
-        Checkpoint, StateStore as _, Tree,
+        Checkpoint, Position, StateStore as _, Tree,
         checkpoint::Point,
+        entity::AnyEntity,
         fold::{self, Fold},
         snapshot,
         state::{Order, SledStore},
@@ -63,39 +64,48 @@ fn verification_changes_nothing_in_the_store() {
     assert_eq!((read("state/db"), read("log/0/mark"), read("checkpoint")), before);
 }
 
+fn load(store: &SledStore, id: &EntityId) -> (snapshot::Stamp, AnyEntity) {
+    let (stamp, entity) = snapshot::Loader::default().load(store, id).unwrap();
+    (stamp.unwrap(), entity)
+}
+
 #[test]
 fn a_snapshot_of_another_state_is_found() {
     let id = EntityId::from(order());
-    let key = snapshot::key(&id);
     check_finds(
         |store| {
-            let (stamp, _) = snapshot::load_any(store, &id).unwrap();
-            let empty = crate::journal::entity::AnyEntity::new(&id);
-            let bytes = empty.encode_stamped(stamp.unwrap()).unwrap();
-            store.put(Tree::Snapshots, &key, &bytes).unwrap();
+            let empty = AnyEntity::new(&id).encode_stamped(load(store, &id).0).unwrap();
+            snapshot::overwrite(store, &id, &empty);
         },
         &["snapshot: ord_", "differs from the replay of its 4 events"],
     );
     check_finds(
         |store| {
-            let (stamp, entity) = snapshot::load_any(store, &id).unwrap();
-            let stamp = snapshot::Stamp { position: crate::journal::Position(1), ..stamp.unwrap() };
-            store.put(Tree::Snapshots, &key, &entity.encode_stamped(stamp).unwrap()).unwrap();
+            let (stamp, entity) = load(store, &id);
+            let stamp = snapshot::Stamp { position: Position(1), ..stamp };
+            snapshot::overwrite(store, &id, &entity.encode_stamped(stamp).unwrap());
         },
         &["snapshot: ord_", "stands at 1, where the log has no event of it"],
     );
     check_finds(
-        |store| store.put(Tree::Snapshots, &key, b"rubbish").unwrap(),
+        |store| snapshot::overwrite(store, &id, b"rubbish"),
         &["snapshot: ord_", "does not decode"],
     );
+}
+
+#[test]
+fn a_block_of_snapshots_that_is_none_is_found() {
+    let tamper =
+        |store: &SledStore| store.put(Tree::Snapshots, &first_key(store, Tree::Snapshots), b"x");
+    check_finds(|store| tamper(store).unwrap(), &["snapshot: a block", "does not unpack"]);
 }
 
 #[test]
 fn a_snapshot_of_nobody_is_found() {
     let stranger = EntityId::from(OrderId(Uuid::from_u128(99)));
     let tamper = |store: &SledStore| {
-        let value = store.get(Tree::Snapshots, &snapshot::key(&order().into())).unwrap().unwrap();
-        store.put(Tree::Snapshots, &snapshot::key(&stranger), &value).unwrap();
+        let (stamp, entity) = load(store, &order().into());
+        snapshot::overwrite(store, &stranger, &entity.encode_stamped(stamp).unwrap());
     };
     check_finds(tamper, &["snapshot: ord_", "the log has no event of it"]);
 }

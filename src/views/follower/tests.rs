@@ -3,10 +3,17 @@
 use super::*;
 use crate::{
     domain::{Sku, sku::Event},
-    journal::{MemoryLog, handmade::Pen, state::MemoryStateStore, state::Order},
+    journal::{
+        MemoryLog,
+        handmade::Pen,
+        state::{self, MemoryStateStore, Order},
+    },
     views::{self, ledger},
 };
-use std::ops::Bound;
+use std::{
+    ops::Bound,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -94,6 +101,65 @@ fn a_rebuilt_view_is_the_same_as_the_first() {
     assert!(!follower.rebuild("unknown"));
     while follower.pass().unwrap() {}
     assert_eq!((all(&store, Tree::Ledger), all(&store, Tree::Positions)), before);
+}
+
+/// A store that clears no tree the first time it is asked to.
+#[derive(Default)]
+struct Stubborn {
+    inner: MemoryStateStore,
+    asked: AtomicBool,
+}
+
+impl StateStore for Stubborn {
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, state::Error> {
+        self.inner.get(tree, key)
+    }
+
+    fn put(&self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), state::Error> {
+        self.inner.put(tree, key, value)
+    }
+
+    fn delete(&self, tree: Tree, key: &[u8]) -> Result<(), state::Error> {
+        self.inner.delete(tree, key)
+    }
+
+    fn scan(
+        &self,
+        tree: Tree,
+        range: state::Range<'_>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<state::Pair>, state::Error> {
+        self.inner.scan(tree, range, order, limit)
+    }
+
+    fn clear(&self, tree: Tree) -> Result<(), state::Error> {
+        if !self.asked.swap(true, Ordering::Relaxed) {
+            return Err(state::Error::Store(sled::Error::Unsupported("not now".to_owned())));
+        }
+        self.inner.clear(tree)
+    }
+
+    fn flush(&self) -> Result<(), state::Error> {
+        self.inner.flush()
+    }
+
+    fn size_bytes(&self) -> Result<u64, state::Error> {
+        self.inner.size_bytes()
+    }
+}
+
+#[test]
+fn a_rebuild_that_fails_is_wanted_still() {
+    let (pen, store) = (written(70), Arc::<Stubborn>::default());
+    let follower = Follower::open(store.clone(), pen.readers(), views::all()).unwrap();
+    while follower.pass().unwrap() {}
+    store.put(Tree::Ledger, b"rubbish", b"rubbish").unwrap();
+    assert!(follower.rebuild(ledger::NAME));
+    assert!(follower.pass().is_err());
+    while follower.pass().unwrap() {}
+    assert_eq!(store.get(Tree::Ledger, b"rubbish").unwrap(), None);
+    assert_eq!(entries(&store.inner), [10; 7]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{
-        CartId, OrderId, Time,
+        CartId, OrderId, ReservationId, Time,
         sku::{Event, Sequence},
     },
     journal::{Batch, MemoryLog, handmade::Pen, state::MemoryStateStore},
@@ -108,6 +108,31 @@ fn an_expiry_has_a_line_for_each_holder_even_across_pages() {
     fold(&pen, &store, 0, &[1]);
     assert_eq!(units(&pen, &store, 3), [1, 1, 1, 2]);
     assert_eq!(units(&pen, &store, 1), [1, 1, 1, 2]);
+}
+
+#[test]
+fn reservations_without_a_cart_have_their_lines() {
+    let mut pen = Pen::memory(1);
+    let id = |n| ReservationId(Uuid::from_u128(n));
+    let picks = vec![("east".to_owned(), 2), ("main".to_owned(), 1)];
+    let reference = "receipt 1".to_owned();
+    let sold = Event::BareCommitted { reservation: id(1), units: 3, picks, reference };
+    pen.write(tee(), Event::BareExpired { reservations: vec![(id(2), 4), (id(3), 5)] });
+    pen.write(tee(), Event::BareReleased { reservation: id(4), units: 6 });
+    pen.write(tee(), sold).commit();
+    let store = MemoryStateStore::default();
+    fold(&pen, &store, 0, &[1]);
+    let (movements, _) = page(&store, &*pen.readers()[0], &tee(), None, 10).unwrap();
+    let shown = movements.iter().map(|one| (one.kind, one.units, one.reason.as_deref()));
+    let expected = [
+        ("sale", Some(-2), Some("receipt 1")),
+        ("sale", Some(-1), Some("receipt 1")),
+        ("release", Some(0), None),
+        ("expiry", Some(4), None),
+        ("expiry", Some(5), None),
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    assert!(movements.iter().all(|one| one.holder.as_ref().unwrap().starts_with("res_")));
 }
 
 #[test]

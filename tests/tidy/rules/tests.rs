@@ -45,6 +45,30 @@ fn an_import_against_the_stream_is_refused_however_it_is_spelled() {
 }
 
 #[test]
+fn a_circle_within_a_layer_is_refused() {
+    let complain = |files: &[(&str, &str)]| circles("http", files);
+    let router = ("src/http/router.rs", "use super::{Door, docs, openapi as say};");
+    let openapi = ("src/http/openapi/cart.rs", "use crate::http::cart::Wish;");
+    let docs = ("src/http/docs.rs", "use super::{Door, openapi};");
+    let root = ("src/http.rs", "use self::router::router;");
+    check(&complain(&[root, router, openapi, docs, ("src/http/cart.rs", "")]), &[]);
+    let back = ("src/http/openapi.rs", "\nuse super::router::map;");
+    let complaints = complain(&[root, router, back, docs]);
+    check(
+        &complaints,
+        &[
+            "src/http/docs.rs:1: `docs` imports `openapi`",
+            "src/http/openapi.rs:2: `openapi` imports `router`",
+            "src/http/router.rs:1: `router` imports `docs`",
+            "src/http/router.rs:1: `router` imports `openapi`",
+        ],
+    );
+    let test = ("src/http/openapi.rs", "#[cfg(test)]\nmod tests { use crate::http::router::map; }");
+    check(&complain(&[router, test, docs]), &[]);
+    check(&circles("shop", &[root, router, back, docs]), &[]);
+}
+
+#[test]
 fn an_impure_domain_is_refused() {
     let crates = ["serde", "tokio", "serde_json"].map(str::to_owned).into();
     let complain = |text: &str| purity("src/domain/sku.rs", text, &crates);

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::{
     By, CartId, CommandId, Context, Currency, Machine as _, Sku,
     contact::{CONTACT, GIFT, PAYMENT},
+    order::Event,
     sku::Buyer,
 };
 use std::path::Path;
@@ -95,8 +96,8 @@ impl Desk {
         for event in all {
             state.evolve(event, &context);
         }
-        let (event, place) = (all.last().unwrap(), "0/40".to_owned());
-        let occasion = Occasion { order: ORDER, state: &state, event, place, at: Time(5) };
+        let (number, place) = (all.len() as u64, "0/40".to_owned());
+        let occasion = Occasion { order: ORDER, state: &state, number, place, at: Time(5) };
         let link: Link = Box::new(|order| format!("https://shop.example.com/{order}?a=1&b=2"));
         write(&self.keyring, Some(&link), &occasion, subject)
     }

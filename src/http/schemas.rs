@@ -10,7 +10,10 @@ use crate::{
         order::{Milestone, Payment, Status},
         sku::{MAX_UNITS, Sale},
     },
-    http::problem::Code,
+    http::{
+        problem::Code,
+        text::{MAX_LOCATION, MAX_TEXT},
+    },
     journal::{Position, backup::Cut},
     shop::{
         cart,
@@ -309,8 +312,8 @@ shapes! {
     ReservationStatus => text().enum_values(Some(["reserved", "sold"]));
     Whole32 => whole(0, u32::MAX.into());
     BuyerLimit => whole(1, u32::MAX.into());
-    ReasonText => bounded(1, super::super::inventory::MAX_TEXT, ONE_LINE);
-    LocationName => bounded(1, super::super::inventory::MAX_LOCATION, ONE_LINE);
+    ReasonText => bounded(1, MAX_TEXT, ONE_LINE);
+    LocationName => bounded(1, MAX_LOCATION, ONE_LINE);
     ProductTitle => bounded(1, catalogue::MAX_TITLE, NOT_BLANK);
     VariantTitle => text().max_length(Some(catalogue::MAX_VARIANT_TITLE));
     Handle => text().max_length(Some(255)).description(Some(
