@@ -129,7 +129,8 @@ How each is set up:
   connection; the door has a pool of 16.
 - The plain doors are axum with JSON in and out and nothing else: no ledger, no cart, no end of a
   reservation, no metrics. Doorbuster has all of them, and its door is the program with its usual
-  settings. Every door is a process of its own, and all get their load from the same generator.
+  settings. All doors that reserve take the same request. Every door is a process of its own, and all
+  get their load from the same generator.
 ";
 
 fn marked(text: &mut String, header: &[String], rows: &[Vec<String>]) {

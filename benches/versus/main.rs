@@ -27,17 +27,22 @@ mod rows;
 mod shop;
 #[path = "../support/mod.rs"]
 mod support;
-mod wish;
 
 use doorbuster::load::{Bounds, Pace, Plan, Report, Script, run};
 use figures::Figures;
 use rows::{Rivals, Row};
 use std::{path::Path, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// What everybody wants, in every contender's words.
 const SKU: &str = "SKU-0";
 /// Of it: nobody is ever told that it is sold out.
 const STOCK: u64 = 1_000_000_000;
+
+/// The same spread of ids as that of the clients over HTTP: each turn's own, as good as random.
+fn reservation_id(turn: u64) -> Uuid {
+    Uuid::from_u64_pair(turn.wrapping_mul(0x9E37_79B9_7F4A_7C15), turn)
+}
 
 /// What one measurement gave.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@
 use super::{
     SKU, STOCK,
     process::{self, Process},
-    wish::reservation_id,
+    reservation_id,
 };
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use doorbuster::{
@@ -170,7 +170,7 @@ impl Script for Direct {
         turn: Turn,
         _: &mut Tally,
     ) -> Outcome {
-        let id = reservation_id(turn.index).0;
+        let id = reservation_id(turn.index);
         match client.query_opt(&*statement, &[&id, &SKU, &1_i64]).await {
             Ok(Some(_)) => Outcome::Ok,
             Ok(None) => Outcome::Refused("sold out".into()),

@@ -7,7 +7,7 @@
 use super::{
     SKU, STOCK,
     process::{self, Process},
-    wish::reservation_id,
+    reservation_id,
 };
 use doorbuster::{
     load::{Outcome, Script, Tally, Turn},
@@ -139,7 +139,7 @@ impl Script for Direct {
     }
 
     async fn perform(&self, stream: &mut UnixStream, turn: Turn, _: &mut Tally) -> Outcome {
-        let id = reservation_id(turn.index).to_string();
+        let id = format!("res_{}", reservation_id(turn.index).simple());
         let call = reserve(&self.hash, &id, SKU, 1).get_packed_command();
         match ask(stream, &call).await {
             Ok(answer) if answer.starts_with(b":-") => Outcome::Refused("sold out".into()),

@@ -1,17 +1,16 @@
 //! Who is measured, with how many clients, and how.
 
 use super::{
-    Sample,
+    SKU, Sample,
     doors::{self, Door},
     drive,
     postgres::{self, Postgres},
     redis::{self, Redis},
     shop::{self, Ask},
-    support::{raw, smoke},
-    wish::Reserve,
+    support::{raw, server::ADMIN, sku, smoke},
 };
 use bytes::Bytes;
-use doorbuster::load::scripts::Post;
+use doorbuster::load::scripts::{Post, Reserve};
 use std::{path::PathBuf, time::Duration};
 
 /// One of the contenders, or a limit of the machine.
@@ -138,7 +137,7 @@ impl Rivals {
                     drive(redis.script(), clients, time).await
                 } else {
                     let door = Door::start("redis", &redis.address());
-                    drive(Reserve::new(&door.target), clients, time).await
+                    drive(Reserve::new(&door.target, ADMIN, sku(SKU)), clients, time).await
                 };
                 assert_eq!(redis.books().await, (done, done), "reserved and noted, and told so");
                 Sample::rate(per_second)
@@ -150,7 +149,7 @@ impl Rivals {
                     drive(postgres.script(), clients, time).await
                 } else {
                     let door = Door::start("postgres", &postgres.address());
-                    drive(Reserve::new(&door.target), clients, time).await
+                    drive(Reserve::new(&door.target, ADMIN, sku(SKU)), clients, time).await
                 };
                 assert_eq!(postgres.books().await, (done, done), "reserved and noted, told so");
                 Sample::rate(per_second)

@@ -1,6 +1,6 @@
 //! The shop's own rows: in this process without a door, and as the program itself behind its door.
 
-use super::{SKU, STOCK, Sample, drive, wish::Reserve};
+use super::{SKU, STOCK, Sample, drive};
 use doorbuster::{
     actors::Settings,
     domain::{Currency, Money, ReservationId, Sku},
@@ -9,7 +9,7 @@ use doorbuster::{
         Client, Outcome, Script, Tally, Target, Turn,
         contract::{Line, NewProduct, NewVariant},
         desk,
-        scripts::{Baskets, Buy, Post},
+        scripts::{Baskets, Buy, Post, Reserve},
     },
     shop::{Shop, reservations::Wish},
 };
@@ -108,7 +108,7 @@ pub async fn over_http(ask: Ask, connections: usize, time: Duration) -> Sample {
     let before = syncs(target).await;
     let line = Line { sku: sku.clone(), units: 1 };
     let (per_second, done) = match ask {
-        Ask::Reserve => drive(Reserve::new(target), connections, time).await,
+        Ask::Reserve => drive(Reserve::new(target, ADMIN, sku.clone()), connections, time).await,
         Ask::Add => drive(Post::add(target, sku.clone(), 1), connections, time).await,
         Ask::Buy => {
             let baskets = Baskets::Same(vec![line]);
