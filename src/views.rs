@@ -44,7 +44,7 @@ pub enum Error {
     Encode(#[from] rmp_serde::encode::Error),
 }
 
-/// A fold of committed events: all it knows stands in its trees.
+/// A fold of committed events: all it knows stands in its trees, or will with the next write.
 pub trait View: Send + Sync + 'static {
     /// What its position is kept under.
     fn name(&self) -> &'static str;
@@ -52,12 +52,20 @@ pub trait View: Send + Sync + 'static {
     /// The trees that are its own.
     fn trees(&self) -> &'static [Tree];
 
-    /// Folds consecutive batches of one shard. May see the same batches again, cut differently,
+    /// Folds consecutive batches of one shard, into its trees or into memory for now. May see the same batches again, cut differently,
     /// when a crash lost the position: puts are keyed, so the result is the same.
     ///
     /// # Errors
     /// The store failed; the same batches come again.
     fn fold(&self, store: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error>;
+
+    /// Puts what it has folded into memory into its trees; only then does its position move there.
+    ///
+    /// # Errors
+    /// The store failed; it is asked again.
+    fn write(&self, _: &dyn StateStore) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Its trees were cleared: what it holds of them in memory is worth nothing.
     fn forget(&self) {}
@@ -66,15 +74,15 @@ pub trait View: Send + Sync + 'static {
 /// The views of a store.
 #[must_use]
 pub fn all() -> Vec<Box<dyn View>> {
-    and(catalogue::Catalogue::default())
+    and(ledger::Ledger::default(), catalogue::Catalogue::default())
 }
 
-/// The views of a shop, which keep this index of the catalogue.
+/// The views of a shop, which keep this index of the catalogue and these last entries in memory.
 #[must_use]
-pub fn keeping(index: Arc<catalogue::Index>) -> Vec<Box<dyn View>> {
-    and(catalogue::Catalogue::keeping(index))
+pub fn keeping(index: Arc<catalogue::Index>, recent: Arc<ledger::Recent>) -> Vec<Box<dyn View>> {
+    and(ledger::Ledger::keeping(recent), catalogue::Catalogue::keeping(index))
 }
 
-fn and(catalogue: catalogue::Catalogue) -> Vec<Box<dyn View>> {
-    vec![Box::new(ledger::Ledger), Box::new(orders::Orders), Box::new(catalogue)]
+fn and(ledger: ledger::Ledger, catalogue: catalogue::Catalogue) -> Vec<Box<dyn View>> {
+    vec![Box::new(ledger), Box::new(orders::Orders), Box::new(catalogue)]
 }

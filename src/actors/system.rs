@@ -31,7 +31,7 @@ use crate::{
         snapshot, state,
     },
     ports::{Entropy, Payments, ShopClock},
-    views::{board::Board, catalogue::Index},
+    views::{board::Board, catalogue::Index, ledger::Recent},
 };
 use std::{
     collections::BTreeMap,
@@ -122,6 +122,8 @@ pub struct System {
     pub board: Board,
     /// The catalogue, to be found and sorted; the views' thread keeps it.
     pub catalogue: Arc<Index>,
+    /// The last entries of the stock ledger; the views' thread keeps them.
+    pub ledger: Arc<Recent>,
     /// Deadlines.
     pub timekeeper: Timekeeper,
     /// Entities that are shut out.

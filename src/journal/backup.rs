@@ -335,10 +335,10 @@ fn claim(to: &Path, store: Option<&Layout>) -> Result<(), Error> {
     if used {
         return Err(Error::NotEmpty(to.to_owned()));
     }
-    if let Some(store) = store {
-        if real(to)?.starts_with(real(store.folder())?) {
-            return Err(Error::Inside(to.to_owned()));
-        }
+    if let Some(store) = store
+        && real(to)?.starts_with(real(store.folder())?)
+    {
+        return Err(Error::Inside(to.to_owned()));
     }
     Ok(disk::create_private_folder(to)?)
 }

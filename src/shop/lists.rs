@@ -98,9 +98,9 @@ impl Shop {
         };
         let shard = self.system().shard_of(&EntityId::Sku(sku.clone()));
         let log = self.system().shards.get(shard).map(|shard| shard.log.clone());
-        let sku = sku.clone();
+        let (sku, recent) = (sku.clone(), self.system().ledger.clone());
         let read = move |store: &dyn StateStore| match log {
-            Some(log) => ledger::page(store, &*log, &sku, cursor.as_ref(), limit),
+            Some(log) => ledger::page(store, &recent, &*log, &sku, cursor.as_ref(), limit),
             None => Ok((vec![], None)),
         };
         let ((items, next), current) = self.read_view("ledger", None, read).await?;
@@ -181,7 +181,7 @@ pub(super) fn follow(
 ) -> Result<(Arc<Follower>, std::thread::JoinHandle<()>), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Store(error.to_string());
     let logs = system.shards.iter().map(|shard| shard.log.clone()).collect();
-    let views = views::keeping(system.catalogue.clone());
+    let views = views::keeping(system.catalogue.clone(), system.ledger.clone());
     let follower = Follower::open(system.store.clone(), logs, views);
     let follower = follower.map_err(|error| failed(&error))?;
     system.catalogue.load(&*system.store).map_err(|error| failed(&error))?;

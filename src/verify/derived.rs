@@ -102,6 +102,8 @@ pub(super) struct Twin<'s> {
     kept: &'s dyn StateStore,
     fresh: MemoryStateStore,
     views: Vec<Box<dyn View>>,
+    /// The same views, which fold from the first event.
+    twins: Vec<Box<dyn View>>,
     /// Where each view of the copy stands, by view and shard.
     positions: Vec<Vec<Position>>,
     points: Vec<Point>,
@@ -119,12 +121,15 @@ impl<'s> Twin<'s> {
         let start = Point { position: Position(0), hash: Hash::default() };
         let met = points.iter().map(|point| *point == start).collect();
         let ends = vec![Position(0); store.shards];
-        Ok(Twin { kept, fresh: MemoryStateStore::default(), views, positions, points, met, ends })
+        let (fresh, twins) = (MemoryStateStore::default(), views::all());
+        Ok(Twin { kept, fresh, views, twins, positions, points, met, ends })
     }
 
     pub(super) fn batch(&mut self, shard: usize, batch: &BatchRef<'_>) -> Result<(), Error> {
+        for twin in &self.twins {
+            twin.fold(&self.fresh, std::slice::from_ref(batch))?;
+        }
         for (view, positions) in self.views.iter().zip(&self.positions) {
-            view.fold(&self.fresh, std::slice::from_ref(batch))?;
             if positions.get(shard).is_some_and(|position| batch.position >= *position) {
                 view.fold(self.kept, std::slice::from_ref(batch))?;
             }
@@ -146,6 +151,8 @@ impl<'s> Twin<'s> {
             return Ok(());
         }
         report.findings.append(snapshots);
+        self.twins.iter().try_for_each(|twin| twin.write(&self.fresh))?;
+        self.views.iter().try_for_each(|view| view.write(self.kept))?;
         for (view, positions) in self.views.iter().zip(&self.positions) {
             for (shard, (position, end)) in positions.iter().zip(&self.ends).enumerate() {
                 if position > end {
@@ -198,8 +205,9 @@ impl<'s> Twin<'s> {
     }
 
     fn compare_ledger(&self, sku: &[u8], findings: &mut Findings) -> Result<(), Error> {
-        let mut kept = ledger::Entries::new(self.kept, sku, None)?;
-        let mut fresh = ledger::Entries::new(&self.fresh, sku, None)?;
+        let none = ledger::Recent::default();
+        let mut kept = ledger::Entries::new(self.kept, &none, sku, None)?;
+        let mut fresh = ledger::Entries::new(&self.fresh, &none, sku, None)?;
         loop {
             let (mine, right) = (kept.older()?, fresh.older()?);
             if mine != right {

@@ -1,11 +1,16 @@
 //! Pulls committed batches from every shard and feeds them to the views.
 //!
 //! One thread of low priority: under load it lags, afterwards it catches up, and nobody who sells
-//! ever waits for it. Invariant: a view's position is written after the data it stands for, so
-//! what a crash leaves is folded again at worst, never left out.
+//! ever waits for it. What it folded is written every second. Invariant: a view's position is written
+//! after the data it stands for, so what a crash leaves is folded again at worst, never left out.
+
+mod positions;
+
+pub use positions::{clear, positions};
 
 use super::{Error, View};
 use crate::journal::{Batch, BatchRef, Position, StateStore, Tree, replay::SharedLog};
+use positions::position_key;
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -19,6 +24,9 @@ const PASS_ENTRIES: u32 = 20_000;
 const FAR_BEHIND_BYTES: u64 = 8 << 20;
 /// How often a follower looks that is not far behind.
 const POLL: Duration = Duration::from_millis(25);
+/// How often views are written, and how much they may hold until then.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+const WRITE_BYTES: u64 = 64 << 20;
 /// How long it waits after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Added to the thread's niceness.
@@ -29,6 +37,8 @@ const NICENESS: i32 = 10;
 struct Place {
     /// Everything before it is folded; the end of a batch.
     position: Position,
+    /// Everything before it is written.
+    written: Position,
     /// When it was last known to be at the end.
     current: Instant,
 }
@@ -90,7 +100,8 @@ impl Follower {
                 positions.fill(Position(0));
             }
             let current = Instant::now();
-            places.push(positions.iter().map(|&position| Place { position, current }).collect());
+            let place = |&position| Place { position, written: position, current };
+            places.push(positions.iter().map(place).collect());
         }
         Ok(Arc::new(Follower {
             store,
@@ -115,8 +126,16 @@ impl Follower {
     fn run(&self) {
         // On Linux this is the thread's own; where it is not allowed nothing is lost.
         let _ = rustix::process::nice(NICENESS);
+        let mut written = Instant::now();
         loop {
-            let pause = match self.pass() {
+            let passed = self.fold().and_then(|more| {
+                if written.elapsed() >= WRITE_EVERY || self.unwritten() >= WRITE_BYTES {
+                    self.write()?;
+                    written = Instant::now();
+                }
+                Ok(more)
+            });
+            let pause = match passed {
                 Ok(true) if self.is_far_behind() => Duration::ZERO,
                 // A few batches are not worth a pass: its puts cost the same as for many.
                 Ok(_) => POLL,
@@ -128,6 +147,10 @@ impl Follower {
             self.report();
             let state = self.lock();
             if state.stopping {
+                drop(state);
+                if let Err(error) = self.write() {
+                    tracing::error!(%error, "the last second of the views is folded again at the next start");
+                }
                 return;
             }
             if pause > Duration::ZERO {
@@ -148,22 +171,52 @@ impl Follower {
         self.wake.notify_all();
     }
 
-    /// Folds the next stretch of every shard; `true` when more is there. The thread is only its
-    /// driver, so a test or a simulation can be one too.
+    /// Folds the next stretch of every shard and writes it; `true` when more is there. For a test or
+    /// a simulation, which drive it themselves.
     ///
     /// # Errors
     /// Store or log failed; the views stand where they stood.
     pub fn pass(&self) -> Result<bool, Error> {
+        let more = self.fold()?;
+        self.write()?;
+        Ok(more)
+    }
+
+    fn fold(&self) -> Result<bool, Error> {
         let _one = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
         self.rebuild_wanted()?;
         let mut more = false;
         for (shard, log) in self.logs.iter().enumerate() {
-            more |= self.pass_shard(shard, log)?;
+            more |= self.fold_shard(shard, log)?;
         }
         Ok(more)
     }
 
-    fn pass_shard(&self, shard: usize, log: &SharedLog) -> Result<bool, Error> {
+    /// Writes what the views hold, then how far they are.
+    fn write(&self) -> Result<(), Error> {
+        let _one = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, view) in self.views.iter().enumerate() {
+            view.write(&*self.store)?;
+            for shard in 0..self.logs.len() {
+                let Some(place) = self.places(shard).get(number).copied() else { continue };
+                if place.position > place.written {
+                    let key = position_key(view.name(), shard);
+                    self.store.put(Tree::Positions, &key, &place.position.0.to_be_bytes())?;
+                    self.set_place(number, shard, Place { written: place.position, ..place });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of the log that are folded and not written.
+    fn unwritten(&self) -> u64 {
+        let state = self.lock();
+        let places = state.places.iter().flatten();
+        places.map(|place| place.position.bytes_since(place.written)).max().unwrap_or(0)
+    }
+
+    fn fold_shard(&self, shard: usize, log: &SharedLog) -> Result<bool, Error> {
         let (started, end) = (Instant::now(), log.end());
         let places = self.places(shard);
         let Some(from) = places.iter().map(|place| place.position).min() else {
@@ -177,12 +230,10 @@ impl Follower {
             let fresh = batches.get(known..).unwrap_or_default();
             if !fresh.is_empty() {
                 view.fold(&*self.store, fresh)?;
-                let key = position_key(view.name(), shard);
-                self.store.put(Tree::Positions, &key, &stop.0.to_be_bytes())?;
             }
             let position = stop.max(place.position);
             let current = if position >= end { started } else { place.current };
-            self.set_place(number, shard, Place { position, current });
+            self.set_place(number, shard, Place { position, current, ..place });
         }
         self.moved.notify_all();
         Ok(stop < log.end())
@@ -215,9 +266,9 @@ impl Follower {
             if let Some(view) = self.views.get(number) {
                 clear(&*self.store, &**view, self.logs.len())?;
             }
-            let current = Instant::now();
+            let (position, written, current) = (Position(0), Position(0), Instant::now());
             for shard in 0..self.logs.len() {
-                self.set_place(number, shard, Place { position: Position(0), current });
+                self.set_place(number, shard, Place { position, written, current });
             }
             // Only now: one that failed on the way is wanted still.
             self.lock().rebuild.retain(|wanted| *wanted != number);
@@ -314,42 +365,6 @@ fn read(log: &SharedLog, from: Position) -> Result<Vec<Batch>, Error> {
         batches.push(batch);
     }
     Ok(batches)
-}
-
-fn position_key(view: &str, shard: usize) -> Vec<u8> {
-    format!("{view}/{shard}").into_bytes()
-}
-
-/// Up to where `view` is complete in each shard.
-///
-/// # Errors
-/// The store failed.
-pub fn positions(
-    store: &dyn StateStore,
-    view: &dyn View,
-    shards: usize,
-) -> Result<Vec<Position>, Error> {
-    let read = |shard| {
-        let bytes = store.get(Tree::Positions, &position_key(view.name(), shard))?;
-        let position = bytes.and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-        Ok(Position(position.unwrap_or(0)))
-    };
-    (0..shards).map(read).collect()
-}
-
-/// Deletes a view, so that the next follower folds it from the first event.
-///
-/// # Errors
-/// The store failed.
-pub fn clear(store: &dyn StateStore, view: &dyn View, shards: usize) -> Result<(), Error> {
-    for shard in 0..shards {
-        store.delete(Tree::Positions, &position_key(view.name(), shard))?;
-    }
-    for tree in view.trees() {
-        store.clear(*tree)?;
-    }
-    view.forget();
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,14 +4,17 @@
 //! ```text
 //! ledger  sku  0x00  last position (8 bytes, big-endian)  -> positions, the first, then steps
 //! ```
-//! One chunk per SKU and pass, so a hot SKU costs one put however much it sells. Invariant: a
-//! chunk holds every entry of its SKU between its first and its last. Chunks overlap when a crash
+//! One chunk per SKU and second, so a hot SKU costs one put however much it sells; what was folded
+//! since is in [`Recent`]. Invariant: a chunk holds every entry of its SKU between its first and its
+//! last. Chunks overlap when a crash
 //! lost the view's position and a second fold cut its passes elsewhere; going down by last
 //! position and passing over what is not below the last one given then reads each entry once.
 
 mod movement;
+mod recent;
 
 pub use movement::{Movement, movements};
+pub use recent::Recent;
 
 use super::{Error, View};
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
         state::{Order, Pair},
     },
 };
-use std::{collections::BTreeMap, fmt, ops::Bound};
+use std::{fmt, ops::Bound, sync::Arc};
 
 /// The view's name.
 pub const NAME: &str = "ledger";
@@ -30,14 +33,30 @@ pub const NAME: &str = "ledger";
 const CHUNKS: usize = 16;
 
 /// Entries by SKU.
-#[derive(Clone, Copy, Debug)]
-pub struct Ledger;
+#[derive(Debug, Default)]
+pub struct Ledger {
+    recent: Arc<Recent>,
+}
 
-/// The positions of one SKU in one pass.
-#[derive(Default)]
+impl Ledger {
+    /// The fold that keeps its last entries here, where whoever reads can see them.
+    pub fn keeping(recent: Arc<Recent>) -> Ledger {
+        Ledger { recent }
+    }
+}
+
+/// Consecutive positions of one SKU.
+#[derive(Debug, Default)]
 struct Chunk {
     last: u64,
     bytes: Vec<u8>,
+}
+
+impl Chunk {
+    fn push(&mut self, position: Position) {
+        put_varint(&mut self.bytes, position.0.saturating_sub(self.last));
+        self.last = position.0;
+    }
 }
 
 impl View for Ledger {
@@ -49,18 +68,19 @@ impl View for Ledger {
         &[Tree::Ledger]
     }
 
-    fn fold(&self, store: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error> {
-        let mut chunks: BTreeMap<&[u8], Chunk> = BTreeMap::new();
+    fn fold(&self, _: &dyn StateStore, batches: &[BatchRef<'_>]) -> Result<(), Error> {
         let entries = batches.iter().flat_map(BatchRef::entries);
-        for entry in entries.filter(|entry| entry.kind == Kind::Sku) {
-            let chunk = chunks.entry(entry.id).or_default();
-            put_varint(&mut chunk.bytes, entry.position.0.saturating_sub(chunk.last));
-            chunk.last = entry.position.0;
-        }
-        for (sku, Chunk { last, bytes }) in chunks {
-            store.put(Tree::Ledger, &key(sku, Position(last)), &bytes)?;
-        }
+        let of_skus = entries.filter(|entry| entry.kind == Kind::Sku);
+        self.recent.add(of_skus.map(|entry| (entry.id, entry.position)));
         Ok(())
+    }
+
+    fn write(&self, store: &dyn StateStore) -> Result<(), Error> {
+        self.recent.write(store)
+    }
+
+    fn forget(&self) {
+        self.recent.forget();
     }
 }
 
@@ -144,20 +164,27 @@ impl<'s> Entries<'s> {
     /// The store failed.
     pub fn new(
         store: &'s dyn StateStore,
+        recent: &Recent,
         sku: &'s [u8],
         from: Option<&Cursor>,
     ) -> Result<Entries<'s>, Error> {
-        let (mut end, mut last) = ([sku, &[1]].concat(), None);
-        if let Some(cursor) = from {
-            last = Some(Position(cursor.entry.0.saturating_add(1)));
-            let chunk = match store.get(Tree::Ledger, &key(sku, cursor.chunk))? {
-                Some(_) => cursor.chunk,
-                None => chunk_holding(store, sku, cursor.entry)?,
-            };
-            end = key(sku, Position(chunk.0.saturating_add(1)));
-        }
-        let (pairs, positions) = (vec![].into_iter(), vec![]);
-        Ok(Entries { store, sku, end, pairs, chunk: Position(0), positions, last })
+        // Before the store is asked: what leaves here meanwhile is there by then.
+        let positions = recent.of(sku);
+        let pairs = vec![].into_iter();
+        let chunk = positions.last().copied().unwrap_or_default();
+        let end = [sku, &[1]].concat();
+        let all = Entries { store, sku, end, pairs, chunk, positions, last: None };
+        let Some(cursor) = from else { return Ok(all) };
+        let last = Some(Position(cursor.entry.0.saturating_add(1)));
+        let chunk = match store.get(Tree::Ledger, &key(sku, cursor.chunk))? {
+            Some(_) => cursor.chunk,
+            None if all.positions.first().is_some_and(|first| *first <= cursor.entry) => {
+                return Ok(Entries { last, ..all });
+            }
+            None => chunk_holding(store, sku, cursor.entry)?,
+        };
+        let end = key(sku, Position(chunk.0.saturating_add(1)));
+        Ok(Entries { end, chunk: Position(0), positions: vec![], last, ..all })
     }
 
     /// The next older entry.
@@ -206,12 +233,13 @@ fn chunk_holding(store: &dyn StateStore, sku: &[u8], entry: Position) -> Result<
 /// The store failed, or the log can't be read where the view points.
 pub fn page(
     store: &dyn StateStore,
+    recent: &Recent,
     log: &dyn ReadLog,
     sku: &Sku,
     from: Option<&Cursor>,
     limit: usize,
 ) -> Result<(Vec<Movement>, Option<Cursor>), Error> {
-    let mut entries = Entries::new(store, sku.as_str().as_bytes(), from)?;
+    let mut entries = Entries::new(store, recent, sku.as_str().as_bytes(), from)?;
     let (mut page, mut buffer) = (vec![], vec![]);
     while let Some(position) = entries.older()? {
         let given = from.filter(|from| from.entry == position).map_or(0, |from| from.given);

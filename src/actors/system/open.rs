@@ -184,6 +184,7 @@ impl<L: ShardLog> Opening<L> {
             keyring: ingredients.keyring,
             board,
             catalogue,
+            ledger: Arc::default(),
             timekeeper,
             quarantine: super::Quarantine::default(),
             payments: ingredients.payments,

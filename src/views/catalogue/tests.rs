@@ -52,8 +52,11 @@ impl Shop {
     fn index(&mut self) -> Arc<Index> {
         let readers = self.0.commit().readers();
         let kept = Arc::new(Index::default());
-        let follower =
-            Follower::open(self.1.clone(), readers.clone(), views::keeping(kept.clone()));
+        let follower = Follower::open(
+            self.1.clone(),
+            readers.clone(),
+            views::keeping(kept.clone(), Arc::default()),
+        );
         let follower = follower.unwrap();
         kept.load(&*self.1).unwrap();
         follower.pass().unwrap();
@@ -245,7 +248,9 @@ fn a_view_that_is_made_again_forgets_what_it_held() {
     let mut shop = fair();
     let readers = shop.0.commit().readers();
     let index = Arc::new(Index::default());
-    let follower = Follower::open(shop.1.clone(), readers, views::keeping(index.clone())).unwrap();
+    let follower =
+        Follower::open(shop.1.clone(), readers, views::keeping(index.clone(), Arc::default()))
+            .unwrap();
     follower.pass().unwrap();
     let before = ids(&index, &Query::default());
     index.clear();

@@ -8,7 +8,7 @@ use crate::{
         handmade::Pen,
         state::{self, MemoryStateStore, Order},
     },
-    views::{self, ledger},
+    views::{self, catalogue::Index, ledger},
 };
 use std::{
     ops::Bound,
@@ -44,9 +44,14 @@ fn follow(pen: &Pen<MemoryLog>, store: &Arc<MemoryStateStore>) -> Arc<Follower> 
 }
 
 fn entries(store: &MemoryStateStore) -> Vec<usize> {
+    entries_with(store, &ledger::Recent::default())
+}
+
+fn entries_with(store: &MemoryStateStore, recent: &ledger::Recent) -> Vec<usize> {
     let count = |number| {
         let sku = sku(number);
-        let mut entries = ledger::Entries::new(store, sku.as_str().as_bytes(), None).unwrap();
+        let mut entries =
+            ledger::Entries::new(store, recent, sku.as_str().as_bytes(), None).unwrap();
         std::iter::from_fn(|| entries.older().unwrap()).count()
     };
     (0..7).map(count).collect()
@@ -174,16 +179,35 @@ fn a_view_that_claims_to_be_ahead_of_its_log_is_made_again() {
 #[test]
 fn the_thread_follows_and_stops() {
     let (mut pen, store) = (written(70), Arc::<MemoryStateStore>::default());
-    let follower = follow(&pen, &store);
+    let recent = Arc::<ledger::Recent>::default();
+    let views = views::keeping(Arc::new(Index::new([])), recent.clone());
+    let follower = Follower::open(store.clone(), pen.readers(), views).unwrap();
     let thread = follower.spawn().unwrap();
     assert!(follower.catch_up(ledger::NAME, LONG));
-    assert_eq!(entries(&store), [10; 7]);
+    assert_eq!(entries_with(&store, &recent), [10; 7]);
     receive(&mut pen, 70);
     let last = Position(pen.readers()[0].end().0 - 1);
     assert!(follower.wait_for(ledger::NAME, 0, last, LONG));
     assert!(!follower.wait_for(ledger::NAME, 0, last.plus(1000), Duration::from_millis(30)));
     follower.stop();
     thread.join().unwrap();
+    let stood = follower.lag();
+    drop(follower);
+    let next = follow(&pen, &store);
+    assert!(next.lag().iter().zip(stood).all(|(next, stood)| next.position == stood.position));
+    while next.pass().unwrap() {}
+    assert_eq!(entries(&store), [20; 7]);
+}
+
+#[test]
+fn what_was_not_written_is_folded_again_after_a_crash() {
+    let (pen, store) = (written(70), Arc::<MemoryStateStore>::default());
+    let crashed = follow(&pen, &store);
+    while crashed.fold().unwrap() {}
+    drop(crashed);
+    assert_eq!(entries(&store), [0; 7], "nothing was held back");
+    while follow(&pen, &store).pass().unwrap() {}
+    assert_eq!(entries(&store), [10; 7]);
 }
 
 #[test]

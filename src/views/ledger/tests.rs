@@ -41,9 +41,22 @@ fn fold(pen: &Pen<MemoryLog>, store: &MemoryStateStore, from: usize, passes: &[u
     for length in passes {
         let (pass, next) = rest.split_at(*length);
         let pass: Vec<BatchRef<'_>> = pass.iter().map(Batch::view).collect();
-        Ledger.fold(store, &pass).unwrap();
+        let ledger = Ledger::default();
+        ledger.fold(store, &pass).unwrap();
+        ledger.write(store).unwrap();
         rest = next;
     }
+}
+
+/// A page of what is written.
+fn page(
+    store: &MemoryStateStore,
+    log: &dyn ReadLog,
+    sku: &Sku,
+    from: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Vec<Movement>, Option<Cursor>), Error> {
+    super::page(store, &Recent::default(), log, sku, from, limit)
 }
 
 /// The units of all receipts, read in pages of `limit`.
@@ -161,4 +174,58 @@ fn a_sku_without_entries_has_an_empty_ledger() {
     let found = page(&store, &*pen.readers()[0], &unknown, None, 5).unwrap();
     assert_eq!(found, (vec![], None));
     assert_eq!(Cursor::parse("1-2"), None);
+}
+
+#[test]
+fn what_is_not_written_yet_is_read_too_and_a_write_between_two_pages_hides_nothing() {
+    let pen = written();
+    let log = &*pen.readers()[0];
+    let (mut batches, mut at) = (vec![], Position(0));
+    while let Some(batch) = log.batch(at).unwrap() {
+        at = batch.view().end();
+        batches.push(batch);
+    }
+    let all: Vec<i64> = (0..30).rev().collect();
+    for (write_after, write_at_page) in (0..11).flat_map(|n| (0..31).map(move |page| (n, page))) {
+        for limit in [1, 4] {
+            let (store, recent) = (MemoryStateStore::default(), Arc::<Recent>::default());
+            let ledger = Ledger::keeping(recent.clone());
+            for (number, batch) in batches.iter().enumerate() {
+                ledger.fold(&store, &[batch.view()]).unwrap();
+                if number == write_after {
+                    ledger.write(&store).unwrap();
+                }
+            }
+            let (mut units, mut cursor, mut pages) = (vec![], None, 0);
+            loop {
+                if pages == write_at_page {
+                    ledger.write(&store).unwrap();
+                }
+                let read = super::page(&store, &recent, log, &tee(), cursor.as_ref(), limit);
+                let (movements, next) = read.unwrap();
+                units.extend(movements.iter().map(|movement| movement.units.unwrap()));
+                pages += 1;
+                cursor = next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(units, all, "written after {write_after} and at page {write_at_page}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_written_is_forgotten_with_the_view() {
+    let (pen, store, recent) = (written(), MemoryStateStore::default(), Arc::<Recent>::default());
+    let ledger = Ledger::keeping(recent.clone());
+    let log = &*pen.readers()[0];
+    let batch = log.batch(Position(0)).unwrap().unwrap();
+    let second = log.batch(batch.view().end()).unwrap().unwrap();
+    ledger.fold(&store, &[second.view()]).unwrap();
+    assert_eq!(recent.of(b"TEE").len(), 3);
+    ledger.forget();
+    ledger.write(&store).unwrap();
+    let found = super::page(&store, &recent, log, &tee(), None, 5).unwrap();
+    assert_eq!(found, (vec![], None));
 }
