@@ -72,7 +72,9 @@ pub fn print(figures: &Figures, machine: &Machine) {
 
 /// The same for readers, with a chart: `versus.md` and `versus.svg`.
 pub fn write(figures: &Figures, machine: &Machine, length: Length, folder: &Path) {
-    let note = format!("{}; {}; commit {}", machine.hardware, machine.date, machine.commit);
+    let Machine { hardware, date, commit, .. } = machine;
+    let busy = if machine.is_busy() { "; others used it meanwhile" } else { "" };
+    let note = format!("{hardware}{busy}; {date}; commit {commit}");
     chart::write(&folder.join("versus.svg"), &drawn(figures, &note));
     let mut text = String::from(
         "# Beside rivals\n\n\
