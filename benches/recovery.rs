@@ -1,4 +1,6 @@
-//! What a start takes: much to fold since the last checkpoint, and much that is long folded.
+//! What a start takes: much to fold since the last checkpoint, and much that is long folded; and what
+//! a long life costs: bytes of each part for each event, a start with its checkpoint and without, what
+//! a state that was made anew from the log saves, and a check of all books.
 //!
 //! The stores are made by the shop itself. Each start is the program's own, from its beginning to
 //! the line that says where it listens; then it is killed and what is derived is put back.
@@ -24,6 +26,7 @@ use std::{
     fs::{self, File},
     io::Read as _,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 use support::{House, count, guests::Guests, median, server::Server, table};
@@ -166,14 +169,72 @@ fn read_all(folder: &Path) -> Duration {
     begun.elapsed()
 }
 
-fn bytes(folder: &Path) -> u64 {
-    files(folder).iter().map(|path| fs::metadata(path).expect("a file").len()).sum()
+/// Of a file, or of all files of a folder.
+fn bytes(path: &Path) -> u64 {
+    let files = if path.is_dir() { files(path) } else { vec![path.to_owned()] };
+    files.iter().map(|path| fs::metadata(path).expect("a file").len()).sum()
+}
+
+/// What a store of many events takes by part, and what its checkpoint is worth. Its state is another
+/// one afterwards.
+fn long_life(store: &Store) -> Vec<Vec<String>> {
+    store.put_back();
+    let path = store.folder.path();
+    let mut rows = vec![];
+    let size = |what: &str, bytes: u64| {
+        let each = format!("{:.0} bytes", bytes as f64 / store.events as f64);
+        vec![what.to_owned(), format!("{} MB", count((bytes >> 20) as f64)), each]
+    };
+    for part in ["log", "state", "keys", "payments.jsonl"] {
+        rows.push(size(part, bytes(&path.join(part))));
+    }
+    let time = |what: &str, time: Duration, beside: String| {
+        vec![what.to_owned(), format!("{:.2} s", time.as_secs_f64()), beside]
+    };
+    let start = || {
+        read_all(path);
+        let server = Server::start(path, &[]);
+        let megabytes = server.resident() >> 20;
+        println!("started in {:.2?}", server.ready_after);
+        let beside = format!("{} MB in memory", count(megabytes as f64));
+        (server, beside)
+    };
+    let verified = time("verify: every book of the stopped store", verify(path), String::new());
+    let (server, beside) = start();
+    rows.push(time("a start with its checkpoint, in the page cache", server.ready_after, beside));
+    drop(server);
+    rows.push(verified);
+    fs::remove_dir_all(path.join("state")).expect("a state");
+    fs::remove_file(path.join("checkpoint")).expect("a checkpoint");
+    let (server, beside) = start();
+    rows.push(time("a start without: all is made anew from the log", server.ready_after, beside));
+    let begun = Instant::now();
+    server.end();
+    rows.push(time("its orderly end, which takes a checkpoint", begun.elapsed(), String::new()));
+    rows.push(size("state that was made anew", bytes(&path.join("state"))));
+    let (server, beside) = start();
+    rows.push(time("a start with that checkpoint", server.ready_after, beside));
+    drop(server);
+    rows
+}
+
+/// How long the program takes to check all books of a stopped store, which must balance.
+fn verify(store: &Path) -> Duration {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+    command.args(["verify", "--store"]).arg(store).stdin(Stdio::null());
+    let begun = Instant::now();
+    let output = command.output().expect("it runs");
+    let (taken, said) = (begun.elapsed(), String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{said}");
+    println!("verified in {taken:.2?}");
+    taken
 }
 
 fn main() {
     let rounds = support::length().rounds;
     let (many, most) = (support::size(1_000_000, 20_000), support::size(10_000_000, 50_000));
-    let mut rows = vec![];
+    let (mut rows, mut long) = (vec![], vec![]);
+    let mut title = String::new();
     for (all, since, most_seconds) in [(many, many, 3.0), (most, 0, 5.0)] {
         let begun = Instant::now();
         let store = support::runtime().block_on(Store::make(all, since));
@@ -206,7 +267,12 @@ fn main() {
                 ),
             ]);
         }
+        if since == 0 {
+            long = long_life(&store);
+            title = format!("long life: a store of {} events", count(store.events as f64));
+        }
     }
     let header = ["a start on", "figure", "asked", "cpu", "reading it all bare", "log + state"];
     table("recovery: from the program's start until it listens", &header, &rows);
+    table(&title, &["what", "figure", "beside"], &long);
 }
