@@ -53,12 +53,12 @@ impl BareBook {
         held.chain(self.sold.values().filter_map(|(_, buyer)| *buyer))
     }
 
-    /// What an event changes, and which units leave which places; `None` for another's event.
+    /// What an event changes, and which units leave which places; nothing by another's event.
     pub(super) fn apply(
         &mut self,
         event: &Event,
         at: Time,
-    ) -> Option<Result<Vec<(String, u64)>, (Invariant, String)>> {
+    ) -> Result<Vec<(String, u64)>, (Invariant, String)> {
         let done = if let Event::BareReserved { reservation, buyer, units, until, .. } = event {
             self.reserve(*reservation, *buyer, *units, *until)
         } else if let Event::BareReleased { reservation, units } = event {
@@ -67,11 +67,11 @@ impl BareBook {
             let mut over = reservations.iter();
             over.try_for_each(|(id, units)| self.take(*id, *units, |until| until <= at).map(drop))
         } else if let Event::BareCommitted { reservation, units, picks, reference } = event {
-            return Some(self.commit(*reservation, *units, picks, reference));
+            return self.commit(*reservation, *units, picks, reference);
         } else {
-            return None;
+            Ok(())
         };
-        Some(done.map(|()| vec![]))
+        done.map(|()| vec![])
     }
 
     fn reserve(

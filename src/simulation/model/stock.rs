@@ -169,7 +169,7 @@ impl StockBook {
             | Event::BareReleased { .. }
             | Event::BareExpired { .. }
             | Event::BareCommitted { .. } => {
-                for (location, units) in self.bare.apply(event, at).unwrap_or(Ok(vec![]))? {
+                for (location, units) in self.bare.apply(event, at)? {
                     self.put(&location, -i64::try_from(units).unwrap_or(i64::MAX));
                 }
             }
