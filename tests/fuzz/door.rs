@@ -202,7 +202,7 @@ fn requests() {
         assert!(status < 400 || head || said["code"].is_string(), "{status} is no problem: {said}");
     });
     let served = statuses.get(&200).copied().unwrap_or_default();
-    assert!(served > 50, "too few come through to say anything: {statuses:?}");
+    assert!(served > 10, "too few come through to say anything: {statuses:?}");
     shop.close();
 }
 
