@@ -52,7 +52,7 @@ fn key(id: &EntityId) -> Vec<u8> {
     key
 }
 
-/// The inverse of [`key`].
+/// Whose snapshot lies under this key; `None` when it names nobody.
 pub fn entity_of(key: &[u8]) -> Option<EntityId> {
     let (first, id) = key.split_first()?;
     EntityId::from_place(*Kind::ALL.get(usize::from(*first))?, id)
