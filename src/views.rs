@@ -52,8 +52,9 @@ pub trait View: Send + Sync + 'static {
     /// The trees that are its own.
     fn trees(&self) -> &'static [Tree];
 
-    /// Folds consecutive batches of one shard, into its trees or into memory for now. May see the same batches again, cut differently,
-    /// when a crash lost the position: puts are keyed, so the result is the same.
+    /// Folds consecutive batches of one shard, into its trees or into memory until the next write.
+    /// May see the same batches again, cut differently, when a crash lost the position: puts are
+    /// keyed, so the result is the same.
     ///
     /// # Errors
     /// The store failed; the same batches come again.

@@ -116,19 +116,25 @@ async fn complaint(mut market: Market, server: Server, mut dice: Dice) -> String
     panic.downcast_ref::<String>().expect("a panic has a text").clone()
 }
 
+/// A market of whose last moments the disk has nothing, though it said so of every sync.
+async fn lied_to(shim: &Shim, for_ms: u64, dice: &mut Dice) -> Market {
+    let mut market = Market::new();
+    let server = must(Server::run(shim.serve(&FLAGS)));
+    market.look_back(&server, dice).await;
+    shim.set(Switch::Lie, 1);
+    let visitors = market.rush(&server, dice);
+    pause(Duration::from_millis(for_ms)).await;
+    server.kill();
+    market.gather(visitors).await;
+    shim.set(Switch::Lie, 0);
+    market
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_lies_about_its_syncs_is_found_out() {
     let mut dice = Dice::throw();
     let Some(shim) = Shim::with_notes() else { return };
-    let mut market = Market::new();
-    let server = must(Server::run(shim.serve(&FLAGS)));
-    market.look_back(&server, &mut dice).await;
-    shim.set(Switch::Lie, 1);
-    let visitors = market.rush(&server, &mut dice);
-    pause(Duration::from_millis(500)).await;
-    server.kill();
-    market.gather(visitors).await;
-    shim.set(Switch::Lie, 0);
+    let market = lied_to(&shim, 500, &mut dice).await;
     lose_power(&shim, Loss::All, &mut dice, nothing);
     // A whole history that ends too early: only who was told otherwise can know.
     let server = must(Server::run(shim.serve(&FLAGS)));
@@ -142,14 +148,7 @@ async fn a_disk_that_lies_about_its_syncs_is_found_out() {
 async fn a_mark_on_the_disk_finds_out_a_log_that_is_not() {
     let mut dice = Dice::throw();
     let Some(shim) = Shim::with_notes() else { return };
-    let mut market = Market::new();
-    let server = must(Server::run(shim.serve(&FLAGS)));
-    market.look_back(&server, &mut dice).await;
-    shim.set(Switch::Lie, 1);
-    let visitors = market.rush(&server, &mut dice);
-    pause(Duration::from_millis(300)).await;
-    server.kill();
-    market.gather(visitors).await;
+    lied_to(&shim, 300, &mut dice).await;
     lose_power(&shim, Loss::All, &mut dice, |path| path.ends_with("mark"));
     let Err(output) = Server::run(shim.serve(&FLAGS)) else { panic!("a lost tail is served") };
     let words = crate::server::said(&output);
