@@ -83,7 +83,7 @@ async fn a_sync_that_fails_at_a_start_is_named_and_the_next_start_works() {
     let mut refused = 0;
     for switch in [Switch::FailLog, Switch::FailOther] {
         for _ in 0..rounds(4) {
-            let _ = fs::remove_dir_all(shim.store());
+            shim.begin_anew();
             shim.set(switch, i64::try_from(1 + dice.below(6)).unwrap());
             if let Err(output) = Server::run(shim.serve(&[])) {
                 let words = said(&output);
@@ -94,8 +94,6 @@ async fn a_sync_that_fails_at_a_start_is_named_and_the_next_start_works() {
             }
             shim.set(switch, 0);
             lose_power(&shim, Loss::Some, &mut dice, nothing);
-            // The provider is another machine, and nothing was charged yet.
-            let _ = fs::remove_file(shim.store().join("payments.jsonl"));
             let server = must(Server::run(shim.serve(&[])));
             stock_up(&mut server.client()).await.unwrap();
             server.end();

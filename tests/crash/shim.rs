@@ -66,6 +66,15 @@ impl Shim {
         self.folder.path().join("store")
     }
 
+    /// An empty place again. Notes name files by their numbers, which the next store's files get.
+    pub(crate) fn begin_anew(&self) {
+        let _ = fs::remove_dir_all(self.store());
+        if self.has_notes {
+            fs::remove_dir_all(self.notes()).unwrap();
+            fs::create_dir(self.notes()).unwrap();
+        }
+    }
+
     pub(crate) fn notes(&self) -> PathBuf {
         self.folder.path().join("notes")
     }
